@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI functions of the host, as libpci and sysfs tell them. Readers only: nothing here prints or
+ * changes the host.
+ */
+#ifndef GPUVM_TOPO_DEVICE_H
+#define GPUVM_TOPO_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+#include "vmm/base/root.h"
+
+#define DEVICE_BARS          6
+#define DEVICE_ADDRESS_BYTES 14 /* "10000:17:00.0" is the longest the kernel gives, with NUL */
+
+/* PCI class codes, PCI Code and ID Assignment Specification 1.11, section 1 (base and sub-class). */
+enum {
+	DEVICE_CLASS_DISPLAY = 0x03,     /* base class */
+	DEVICE_CLASS_BRIDGE = 0x06,      /* base class */
+	DEVICE_CLASS_ACCELERATOR = 0x12, /* base class: processing accelerators */
+	DEVICE_CLASS_VGA = 0x0300,
+};
+
+struct device_bar {
+	uint64_t address;    /* bus address; 0: the firmware assigned none */
+	uint64_t size_bytes; /* 0: this BAR does not exist */
+	bool is_memory, is_64bit, is_prefetchable;
+};
+
+struct device {
+	char address[DEVICE_ADDRESS_BYTES]; /* "0000:17:00.0", lower case */
+	uint16_t domain; /* VMD domains above 0xffff are left out of the inventory */
+	uint8_t bus, slot, function;
+	uint16_t vendor_id, device_id, subsystem_vendor_id, subsystem_device_id;
+	uint16_t class_id;     /* base class << 8 | sub-class */
+	char *vendor_name;     /* from pci.ids, or NULL */
+	char *device_name;     /* from pci.ids, or NULL */
+	char *driver;          /* bound kernel driver, or NULL */
+	char *driver_override; /* sysfs driver_override, or NULL if unset */
+	char *reset_methods; /* sysfs reset_method, "flr bus"; "" none; NULL: the kernel does not say */
+	int iommu_group;     /* -1: none */
+	int numa_node;       /* sysfs numa_node; -1: the firmware does not say */
+	bool is_bridge;      /* header type 1 or base class 06 with a secondary bus */
+	bool is_virtual_function; /* SR-IOV VF: sysfs physfn exists */
+	bool is_boot_vga;         /* sysfs boot_vga = 1: the firmware's console */
+	bool on_root_bus;         /* directly on a host bridge: no bridge above it */
+	bool is_pcie; /* has a PCI Express capability (config space readable to byte 64+) */
+	char parent[DEVICE_ADDRESS_BYTES]; /* the bridge above, "" on a root bus */
+	char *path; /* bridges from the root bus down to this function: "80:00.0/81:00.0", see device.c */
+	struct device_bar bars[DEVICE_BARS]; /* by BAR number; 64-bit ones leave the next empty */
+	char *use; /* what the host uses it for, as far as sysfs tells: "network interface eth0",
+		    * "disk nvme0n1, mounted on /data"; NULL: nothing seen */
+};
+
+struct device_list {
+	struct device *devices; /* sorted by address */
+	size_t count;
+};
+
+/*
+ * Every PCI function below @root (sysfs: /sys/bus/pci/devices), sorted by address. Functions that
+ * vanish while read, and entries without the mandatory files, are left out. A host without PCI gives
+ * an empty list. FAIL_FAIL if libpci cannot be used at all.
+ * Release with device_list_free(). Source: libpci (pci.h, sysfs method forced, its exit() kept out by
+ * an error handler), Documentation/ABI/testing/sysfs-bus-pci.
+ */
+int device_list_read(const struct root *root, struct device_list **ret_list, struct fail *fail);
+void device_list_free(struct device_list *list);
+CLEANUP_DEFINE(device_list, struct device_list, device_list_free)
+
+/* The function at @address, or NULL. Borrows. */
+const struct device *device_find(const struct device_list *list, const char *address);
+
+/*
+ * Reads "17:00.0", "0000:17:00.0" or any case of it into the canonical form. False if it is none, or
+ * out of range (slot above 1f, function above 7).
+ */
+bool device_parse_address(const char *text, char ret_address[DEVICE_ADDRESS_BYTES]);
+
+/* Whether both are functions of one slot (same domain, bus and slot). */
+bool device_same_slot(const struct device *a, const struct device *b);
+
+/* "NVIDIA Corporation GH100 [H100 SXM5 80GB]", or "PCI device 10de:2330". The caller frees. */
+char *device_title(const struct device *device);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placement: which GPUs, which CPUs, which memory. A pure function of the request, the host and what is
+ * taken: no I/O, same input, same output.
+ */
+#ifndef GPUVM_TOPO_PLACE_H
+#define GPUVM_TOPO_PLACE_H
+
+#include <hwloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "topo/host.h"
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+
+/* Nova's words for GPU-NUMA affinity (nova-specs, vm-scoped-sriov-numa-affinity). */
+enum place_policy {
+	PLACE_REQUIRED,  /* CPUs and memory on each GPU's own node */
+	PLACE_SOCKET,    /* on nodes of each GPU's package */
+	PLACE_PREFERRED, /* near if possible, else anywhere, saying what is lost */
+};
+
+enum place_hugepages {
+	PLACE_PAGES_AUTO, /* 1 GiB, then 2 MiB, then normal pages, by what is free on the very node */
+	PLACE_PAGES_NO,
+	PLACE_PAGES_2_MIB,
+	PLACE_PAGES_1_GIB,
+};
+
+/* One [gpu] section: @count GPUs that @match names, or exactly @addresses. */
+struct place_gpu_request {
+	unsigned count; /* at least 1; equals address_count if there are addresses */
+	const char
+		*match; /* see gpu_matches; NULL: "any", or no condition if addresses are given */
+	const char *const *addresses; /* canonical, borrowed */
+	size_t address_count;
+	const char *file; /* where refusals point; file and line of the section's first line */
+	unsigned line;
+	const char *label; /* "[gpu]" or "[gpu:second]", as the user wrote it */
+};
+
+struct place_request {
+	unsigned vcpus;
+	uint64_t memory_bytes; /* a multiple of 2 MiB */
+	enum place_policy policy;
+	enum place_hugepages hugepages;
+	const struct place_gpu_request *gpus;
+	size_t gpu_count;
+	const char *file; /* where refusals about CPUs and memory point */
+	unsigned vcpus_line, memory_line, policy_line,
+		hugepages_line; /* 0: not written, a default */
+};
+
+/* One thing that somebody has. Texts are borrowed. */
+struct place_taken_gpu {
+	const char *address; /* any function of the GPU or member of its group */
+	const char *holder;  /* for people: `VM "train" of alice` */
+};
+
+struct place_taken_cpus {
+	hwloc_const_bitmap_t cpus; /* os indexes */
+	const char *holder;
+};
+
+/* Memory promised but not yet taken out of the host's free memory: starts under way. */
+struct place_taken_memory {
+	unsigned node;       /* os index */
+	uint64_t page_bytes; /* 0: normal pages */
+	uint64_t bytes;
+	const char *holder;
+};
+
+struct place_taken {
+	const struct place_taken_gpu *gpus;
+	size_t gpu_count;
+	const struct place_taken_cpus *cpus;
+	size_t cpus_count;
+	const struct place_taken_memory *memory;
+	size_t memory_count;
+};
+
+/* Kept free of memory on every node that a VM uses: VFIO pins all guest memory, QEMU and OVMF need some. */
+#define PLACE_NODE_RESERVE_BYTES (UINT64_C(1) << 30)
+
+struct place_gpu {
+	const struct gpu *gpu; /* borrowed from the host */
+	size_t request;        /* position in place_request.gpus */
+	int cell;              /* guest cell that lies on the GPU's own node; -1: none does */
+};
+
+/* A guest NUMA cell and the host node that it mirrors. */
+struct place_cell {
+	unsigned host_node; /* os index */
+	uint64_t memory_bytes;
+	uint64_t page_bytes; /* 0: normal pages */
+	unsigned vcpu_count;
+};
+
+struct place_vcpu {
+	unsigned cpu;  /* os index of the one host CPU it is pinned to */
+	unsigned cell; /* position in placement.cells */
+};
+
+struct placement {
+	struct place_gpu *gpus; /* in the order of the requests, then by address */
+	size_t gpu_count;
+	struct place_cell *cells; /* by host node; at least one */
+	size_t cell_count;
+	struct place_vcpu *vcpus; /* index = vCPU number; cells are contiguous, siblings adjacent */
+	size_t vcpu_count;
+	unsigned
+		threads_per_core; /* of the guest: the host's SMT width if every core used is used whole, else 1 */
+	hwloc_bitmap_t emulator_cpus; /* the host's own CPUs on the nodes used: never a vCPU's */
+	char **reasons;               /* one sentence per choice, with numbers */
+	size_t reason_count;
+};
+
+/*
+ * Decides. Refusals:
+ *   FAIL_SPEC  an address that is not on this host or is not a GPU, or does not match `match`;
+ *   FAIL_HOST  more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
+ *   FAIL_BUSY  it would fit if what is taken were freed; names the holders.
+ * @host must outlive the result. Release with placement_free().
+ */
+int place(const struct place_request *request, const struct host *host,
+	  const struct place_taken *taken, struct placement **ret_placement, struct fail *fail);
+void placement_free(struct placement *placement);
+CLEANUP_DEFINE(placement, struct placement, placement_free)
+
+/* The CPUs kept for the host on @node (position in machine.nodes): its first usable core. New bitmap. */
+hwloc_bitmap_t place_host_cpus(const struct machine *machine, size_t node);
+
+/* "required" and so on: the words of the spec. */
+const char *place_policy_name(enum place_policy policy);
+
+/* Who has @gpu, or NULL if it is free. Borrows from @taken. */
+const char *place_gpu_holder(const struct gpu *gpu, const struct place_taken *taken);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/base/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+#define TEXT_MOST  ((size_t)64 << 10)
+#define BYTES_MOST ((size_t)16 << 20)
+
+#define PATH_FROM(root, format)                                                                    \
+	__extension__({                                                                            \
+		va_list args_;                                                                     \
+		char *path_;                                                                       \
+		va_start(args_, format);                                                           \
+		path_ = path_below((root), format, args_);                                         \
+		va_end(args_);                                                                     \
+		path_;                                                                             \
+	})
+
+int root_open(const char *dir, struct root **ret_root, struct fail *fail)
+{
+	struct root *root;
+	struct stat info;
+	size_t length;
+
+	root = mem_alloc(1, sizeof *root);
+	root->live = dir == NULL || strcmp(dir, "/") == 0;
+	root->dir = mem_strdup(root->live ? "" : dir);
+	length = strlen(root->dir);
+	while (length > 1 && root->dir[length - 1] == '/')
+		root->dir[--length] = '\0';
+	if (!root->live) {
+		CLEANUP(text) char *sys = text_format("%s/sys", root->dir);
+
+		if (stat(sys, &info) != 0 || !S_ISDIR(info.st_mode)) {
+			fail_add(fail, FAIL_USAGE, "--root %s: not a host's file tree", dir);
+			fail_cause(fail, "%s: %s", sys, strerror(errno == 0 ? ENOTDIR : errno));
+			root_free(root);
+			return fail_hint(fail, "give a directory that holds a copy of /sys and "
+					       "/proc");
+		}
+	}
+	*ret_root = root;
+	return 0;
+}
+
+void root_free(struct root *root)
+{
+	if (root == NULL)
+		return;
+	free(root->dir);
+	free(root);
+}
+
+static char *path_below(const struct root *root, const char *format, va_list args)
+{
+	CLEANUP(text) char *below = text_vformat(format, args);
+
+	return text_format("%s%s", root->dir, below);
+}
+
+char *root_path(const struct root *root, const char *format, ...)
+{
+	return PATH_FROM(root, format);
+}
+
+/* Reads to the end or @most bytes: files in /sys and /proc do not tell their length. */
+static char *slurp(const char *path, size_t most, size_t *ret_length)
+{
+	CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP(text) char *bytes = NULL;
+	size_t used = 0;
+	size_t room = 4096;
+
+	if (fd < 0)
+		return NULL;
+	bytes = mem_alloc(room + 1, 1);
+	while (used < most) {
+		ssize_t got = read(fd, bytes + used, room - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return NULL;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+		if (used == room) {
+			char *larger = mem_alloc(room * 2 + 1, 1);
+
+			memcpy(larger, bytes, used);
+			free(bytes);
+			bytes = larger;
+			room *= 2;
+		}
+	}
+	if (used > most)
+		used = most;
+	bytes[used] = '\0';
+	if (ret_length != NULL)
+		*ret_length = used;
+	return STEAL(bytes);
+}
+
+char *root_text(const struct root *root, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+	char *text = slurp(path, TEXT_MOST, NULL);
+	size_t length = text == NULL ? 0 : strlen(text);
+
+	while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+		text[--length] = '\0';
+	return text;
+}
+
+char *root_bytes(const struct root *root, size_t *ret_length, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+
+	return slurp(path, BYTES_MOST, ret_length);
+}
+
+int64_t root_number(const struct root *root, int64_t fallback, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+	CLEANUP(text) char *text = slurp(path, 64, NULL);
+	char *end = NULL;
+	long long value;
+
+	if (text == NULL)
+		return fallback;
+	errno = 0;
+	value = strtoll(text, &end, text_starts(text, "0x") ? 16 : 10);
+	if (errno != 0 || end == text || (*end != '\0' && *end != '\n'))
+		return fallback;
+	return value;
+}
+
+char *root_link_name(const struct root *root, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof target - 1);
+	const char *slash;
+
+	if (length <= 0)
+		return NULL;
+	target[length] = '\0';
+	slash = strrchr(target, '/');
+	return mem_strdup(slash == NULL ? target : slash + 1);
+}
+
+bool root_exists(const struct root *root, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+
+	return access(path, F_OK) == 0;
+}
+
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **root_names(const struct root *root, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+	CLEANUP(dir) DIR *dir = opendir(path);
+	char **names = NULL;
+	size_t count = 0;
+
+	if (dir != NULL) {
+		const struct dirent *entry;
+
+		while ((entry = readdir(dir)) != NULL)
+			if (!text_equal(entry->d_name, ".") && !text_equal(entry->d_name, ".."))
+				*MEM_APPEND(names, count) = mem_strdup(entry->d_name);
+	}
+	if (count > 1)
+		qsort(names, count, sizeof *names, by_version);
+	*MEM_APPEND(names, count) = NULL;
+	return names;
+}
+
+void root_names_free(char **names)
+{
+	for (char **name = names; name != NULL && *name != NULL; name++)
+		free(*name);
+	free(names);
+}
