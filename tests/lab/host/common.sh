@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Where the lab keeps things, and how it speaks.
+
+lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+lab_cache=${GPUVM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gpuvm}/lab
+# The running lab: its process, what it shares with the server, its logs.
+lab_run=$lab_cache/run
+
+say() {
+	printf '%s\n' "lab: $*" >&2
+}
+
+die() {
+	say "$@"
+	exit 1
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# step TEXT CMD...: runs CMD, and says how long it took. Its output is shown only when it fails.
+step() {
+	local text=$1 log start=$SECONDS rc=0
+	shift
+	log=$(mktemp)
+	printf 'lab: %s ... ' "$text" >&2
+	"$@" >"$log" 2>&1 || rc=$?
+	if [ "$rc" -eq 0 ]; then
+		printf '%d s\n' $((SECONDS - start)) >&2
+	else
+		printf 'failed\n' >&2
+		tail -n 40 "$log" >&2
+	fi
+	rm -f "$log"
+	return "$rc"
+}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# The two images, built once and kept under the hash of what they are made from:
+#   server-HASH/   root (the unpacked system: the outer QEMU runs from it), disk, kernel, initrd
+#   guest-HASH/    disk
+
+images_hash() {
+	(cd "$lab_dir/image" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) |
+		sha256sum | cut -c1-12
+}
+
+# The mirror that this machine itself uses for Debian.
+images_mirror() {
+	local mirror
+	mirror=$(apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Label: Debian' 2>/dev/null | sort -u | head -n 1)
+	[ -n "$mirror" ] || die "no Debian mirror among this machine's apt sources (apt-get update, then try again)"
+	printf '%s\n' "$mirror"
+}
+
+# images_keep DIR CMD...: makes DIR by calling CMD with an empty folder beside it, unless DIR is there.
+images_keep() {
+	local dir=$1 part=$1.part
+	shift
+	[ -d "$dir" ] && return
+	as_root rm -rf "$part"
+	mkdir -p "$part"
+	"$@" "$part" || return
+	mv "$part" "$dir"
+}
+
+images_server_build() {
+	local dir=$1 mirror
+	mirror=$(images_mirror)
+	say "building the server's image (once; a few minutes)"
+	step "system" as_root "$lab_dir/image/server" root "$mirror" "$dir" || return
+	step "disk" as_root "$lab_dir/image/server" disk "$dir"
+}
+
+images_guest_build() {
+	step "the guest's image" "$lab_dir/image/guest/build" "$server/root" "$1"
+}
+
+# Sets server and guest to the folders of the two images.
+images_ready() {
+	mkdir -p "$lab_cache"
+	exec {images_lock}>"$lab_cache/lock"
+	flock "$images_lock"
+	server=$lab_cache/server-$(images_hash packages server root)
+	images_keep "$server" images_server_build || return
+	# The guest's kernel is the server's, so its hash covers both.
+	guest=$lab_cache/guest-$(images_hash packages server root guest)
+	images_keep "$guest" images_guest_build || return
+	exec {images_lock}>&-
+}

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# The emulated server as a process. Its folder $lab_run holds:
+#   pid, profile      what runs
+#   share/            the folder both sides see: install, stage/, inside/, guest.raw, commands/, up
+#   console, emulator the server's serial console, and what the outer QEMU itself says
+
+# In seconds; a machine with one slow core must make it.
+machine_boot_limit=600
+
+machine_pid() {
+	local pid
+	pid=$(cat "$lab_run/pid" 2>/dev/null) || return
+	# The number may belong to somebody else by now.
+	tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q 'id=lab-disk' || return
+	printf '%s\n' "$pid"
+}
+
+machine_runs() {
+	machine_pid >/dev/null
+}
+
+# Why the machine is gone, in one line.
+machine_obituary() {
+	if grep -qE 'bql_locked|qemu_mutex_iothread_locked|[Aa]ssertion' "$lab_run/emulator"; then
+		printf 'the emulator crashed: %s\n' "$(grep -m 1 -E 'bql_locked|iothread_locked|[Aa]ssertion' "$lab_run/emulator")"
+	elif grep -q 'Kernel panic' "$lab_run/console"; then
+		printf 'the server panicked: %s\n' "$(grep -m 1 'Kernel panic' "$lab_run/console" | tr -d '\r')"
+	else
+		printf 'the emulator ended: %s\n' "$(tail -n 1 "$lab_run/emulator")"
+	fi
+}
+
+# Runs a program of the server's root here, with the root's own libraries: Debian 12's QEMU aborts with
+# this kernel, and no mounts are needed this way.
+machine_qemu() {
+	local root=$server/root lib=$server/root/usr/lib/x86_64-linux-gnu
+	QEMU_MODULE_DIR=$lib/qemu "$root/lib64/ld-linux-x86-64.so.2" \
+		--library-path "$lib:$lib/pulseaudio" "$root/usr/bin/qemu-system-x86_64" \
+		-L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu" "$@"
+}
+
+# Puts a DESTDIR tree into the share, or an empty one.
+machine_stage() {
+	rm -rf "$lab_run/share/stage"
+	mkdir -p "$lab_run/share/stage"
+	[ -z "${1:-}" ] && return
+	[ -d "$1" ] || die "GPUVM_STAGE: no folder $1"
+	cp -a --no-preserve=ownership "$1/." "$lab_run/share/stage/"
+}
+
+machine_share() {
+	local share=$lab_run/share
+	rm -rf "$lab_run"
+	mkdir -p "$share/commands"
+	cp -r "$lab_dir/inside" "$share/inside"
+	cp --sparse=always "$guest/disk" "$share/guest.raw"
+	machine_stage "${GPUVM_STAGE:-}"
+	{
+		printf 'bash /lab/inside/install\n'
+		printf '%s\n' "${prepare:-}"
+	} >"$share/install"
+}
+
+machine_start() {
+	local append="root=LABEL=lab-root rw console=ttyS0 loglevel=4 panic=-1 systemd.show_status=no"
+	# OVMF's fast timer in the guest kills the outer QEMU about every second boot without this.
+	append+=" kvm.min_timer_period_us=100000"
+	append+=" ${kernel[*]}"
+	(
+		cd "$lab_run"
+		exec {images_lock}>&- || :
+		machine_qemu -name gpuvm-lab -nodefaults -no-user-config -no-reboot \
+			-accel tcg,thread=multi -machine q35,kernel-irqchip=split -cpu EPYC,+svm \
+			-nic none -vga none -display none -monitor unix:monitor,server=on,wait=off \
+			-serial file:console \
+			-kernel "$server/kernel" -initrd "$server/initrd" -append "$append" \
+			"${machine[@]}" \
+			-drive "id=lab-disk,if=none,format=raw,snapshot=on,file=$server/disk" \
+			-device virtio-blk-pci,drive=lab-disk,bus=pcie.0,addr=0x10 \
+			-fsdev local,id=share,path=share,security_model=none \
+			-device virtio-9p-pci,fsdev=share,mount_tag=lab,bus=pcie.0,addr=0x11 \
+			-device virtio-rng-pci,bus=pcie.0,addr=0x12 \
+			</dev/null >emulator 2>&1 &
+		echo $! >pid
+	)
+}
+
+machine_wait() {
+	local start=$SECONDS
+	printf 'lab: server up (%s) ' "$1" >&2
+	until [ -e "$lab_run/share/up" ]; do
+		if [ $((SECONDS - start)) -gt "$machine_boot_limit" ]; then
+			printf '\n' >&2
+			say "not up after $machine_boot_limit seconds; the last of its console:"
+			tail -n 20 "$lab_run/console" >&2
+			return 1
+		fi
+		if ! kill -0 "$(cat "$lab_run/pid")" 2>/dev/null; then
+			printf '\n' >&2
+			say "$(machine_obituary)"
+			return 1
+		fi
+		sleep 1
+		[ $(((SECONDS - start) % 5)) -ne 0 ] || printf . >&2
+	done
+	printf ' %d s\n' $((SECONDS - start)) >&2
+}
+
+# machine_up PROFILE: a fresh machine, whatever ran before.
+machine_up() {
+	local profile=$1 prepare='' machine=() kernel=()
+	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
+	images_ready || return
+	machine_down
+	# shellcheck source=/dev/null
+	. "$lab_dir/profiles/$profile"
+	machine_share
+	echo "$profile" >"$lab_run/profile"
+	machine_start
+	machine_wait "$profile"
+}
+
+machine_down() {
+	local pid
+	pid=$(machine_pid) || return 0
+	kill "$pid" 2>/dev/null || :
+	for _ in {1..50}; do
+		[ -d "/proc/$pid" ] || return 0
+		sleep 0.1
+	done
+	kill -KILL "$pid" 2>/dev/null || :
+}
