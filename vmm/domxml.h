@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* A domain as libvirt's XML, built with libxml2 so that no value can break it. */
+#ifndef GPUVM_VMM_DOMXML_H
+#define GPUVM_VMM_DOMXML_H
+
+#include "vmm/domain.h"
+
+/* Namespace of gpuvm's element in <metadata>; guest.h reads it back. */
+#define DOMXML_NAMESPACE "urn:gpuvm:vm:1"
+
+/*
+ * The domain's XML (libvirt formatdomain, 9.0), indented, with gpuvm's metadata: the owner, the spec's
+ * text, file and folder, and per GPU each function with its former driver and override. The caller frees.
+ */
+char *domxml_format(const struct domain *domain);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A libvirt domain as found: anybody's XML, read back. What it holds of the host counts against new
+ * placements; gpuvm's own metadata says whose it is. XML and metadata are hostile: bounded and checked.
+ */
+#ifndef GPUVM_VMM_GUEST_H
+#define GPUVM_VMM_GUEST_H
+
+#include <hwloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "topo/device.h"
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+
+/* A function given to the guest, with what it was on before, from the metadata (NULL: not recorded). */
+struct guest_function {
+	char address[DEVICE_ADDRESS_BYTES];
+	char *driver;          /* NULL: none was bound */
+	char *driver_override; /* NULL: none was set */
+};
+
+struct guest {
+	char *name, *uuid;
+	bool is_ours; /* carries gpuvm's metadata */
+	char *user;   /* owner's name, printable; NULL unless is_ours */
+	unsigned uid;
+	char *spec_text, *spec_file, *spec_directory; /* NULL unless is_ours */
+	bool autostart;                               /* gpuvm's own, from the metadata */
+	unsigned vcpus;
+	uint64_t memory_bytes;
+	struct guest_function
+		*functions; /* recorded by gpuvm: the GPUs' functions and what is held with them */
+	size_t function_count;
+	char (*hostdevs)
+		[DEVICE_ADDRESS_BYTES]; /* every PCI hostdev and hostdev-interface in the XML itself */
+	size_t hostdev_count;
+	hwloc_bitmap_t
+		vcpu_cpus; /* union of vCPU pins (vcpupin, else vcpu cpuset); empty: it floats */
+	char *serial_log;  /* <log file=...> of the serial console, or NULL */
+	char **problems;   /* GPU part edited since gpuvm wrote it: "0000:02:00.0 was added", ... */
+	size_t problem_count;
+};
+
+/* Reads @xml. FAIL_HV if it is not a domain's XML. Release with guest_free(). */
+int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail);
+void guest_free(struct guest *guest);
+CLEANUP_DEFINE(guest, struct guest, guest_free)
+
+#endif
