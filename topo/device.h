@@ -41,16 +41,18 @@ struct device {
 	char *device_name;     /* from pci.ids, or NULL */
 	char *driver;          /* bound kernel driver, or NULL */
 	char *driver_override; /* sysfs driver_override, or NULL if unset */
-	char *reset_methods; /* sysfs reset_method, "flr bus"; "" none; NULL: the kernel does not say */
-	int iommu_group;     /* -1: none */
-	int numa_node;       /* sysfs numa_node; -1: the firmware does not say */
-	bool is_bridge;      /* header type 1 or base class 06 with a secondary bus */
+	char *reset_methods; /* sysfs reset_method, "flr bus"; "" switched off; NULL: no way to reset, or a
+			      * kernel before 5.15 */
+	int iommu_group;          /* -1: none */
+	int numa_node;            /* sysfs numa_node; -1: the firmware does not say */
+	bool is_bridge;           /* base class 06 and not an endpoint: header type 1 or 2 */
 	bool is_virtual_function; /* SR-IOV VF: sysfs physfn exists */
 	bool is_boot_vga;         /* sysfs boot_vga = 1: the firmware's console */
 	bool on_root_bus;         /* directly on a host bridge: no bridge above it */
-	bool is_pcie; /* has a PCI Express capability (config space readable to byte 64+) */
+	bool is_pcie;             /* has a PCI Express capability: sysfs shows link attributes */
 	char parent[DEVICE_ADDRESS_BYTES]; /* the bridge above, "" on a root bus */
-	char *path; /* bridges from the root bus down to this function: "80:00.0/81:00.0", see device.c */
+	char *path; /* bridges from the root bus down to this function, without the domain:
+		     * "80:00.0/81:00.0" */
 	struct device_bar bars[DEVICE_BARS]; /* by BAR number; 64-bit ones leave the next empty */
 	char *use; /* what the host uses it for, as far as sysfs tells: "network interface eth0",
 		    * "disk nvme0n1, mounted on /data"; NULL: nothing seen */

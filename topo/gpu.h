@@ -21,7 +21,7 @@ enum gpu_member_role {
 	GPU_MEMBER_HELD, /* other endpoint that nothing uses: kept away from everybody, unseen by the guest */
 	GPU_MEMBER_GPU,          /* another GPU: given out only together with this one */
 	GPU_MEMBER_GPU_FUNCTION, /* function of the slot of such another GPU */
-	GPU_MEMBER_BRIDGE,       /* bridge on pcieport or no driver: stays */
+	GPU_MEMBER_BRIDGE,       /* bridge or chipset function on pcieport or no driver: stays */
 	GPU_MEMBER_IN_USE,       /* the host uses it: the group is not viable */
 };
 
@@ -47,7 +47,8 @@ struct gpu {
 		members; /* all of its IOMMU group, itself included, by address; none without a group */
 	size_t member_count;
 	enum gpu_offer offer;
-	char *offer_reason; /* one clause for people, with the member, its driver and its use; NULL if offered */
+	char *offer_reason; /* for people, with the member, its driver and its use: "it ...", all that holds,
+			     * joined by "; "; NULL if offered */
 };
 
 struct gpu_list {
@@ -56,8 +57,10 @@ struct gpu_list {
 };
 
 /*
- * The GPUs among @devices, each with its group and its offer. A slot with several display functions is
- * one GPU: its lowest one. Borrows @devices, which must outlive the list. Cannot fail.
+ * The GPUs among @devices, each with its group and its offer. Several display functions in one slot and
+ * group are one GPU: the lowest. A GPU that cannot be given away at all has that offer even if another
+ * reason also holds; one that shares its group with a boot VGA and the like has the other's offer. Borrows
+ * @devices, which must outlive the list. Cannot fail.
  */
 struct gpu_list *gpu_list_build(const struct device_list *devices);
 void gpu_list_free(struct gpu_list *list);

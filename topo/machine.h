@@ -23,8 +23,10 @@ struct machine_cpu {
 	unsigned l3;      /* number of its last-level cache domain, over the whole machine */
 	unsigned package; /* os index of its package */
 	unsigned node;    /* position in machine.nodes */
-	int kind; /* efficiency rank, 0 = most efficient; the same for all if the CPU has one kind */
-	bool usable; /* may run a VM: online, allowed to machine.slice, not isolated away */
+	int kind; /* rank by design (Intel's CoreType), 0 = most efficient cores; the same for all if the CPU
+		   * has one design, whatever their clocks */
+	bool usable; /* may run a VM: online and allowed to machine.slice. CPUs isolated at boot (isolcpus)
+		      * are usable too: VMs are what an administrator isolates them for */
 };
 
 struct machine_pages {
@@ -56,8 +58,9 @@ struct machine {
 };
 
 /*
- * Reads the machine behind @root. The live machine through hwloc's own discovery; another root with
- * HWLOC_FSROOT and only the linux component, so that nothing of this machine shows through.
+ * Reads the machine behind @root with hwloc's linux component alone, a snapshot by HWLOC_FSROOT: nothing
+ * of this machine shows through, and the live machine is read as its snapshot would be. Changes the
+ * environment for the time of the call, so no other thread may use it.
  * FAIL_FAIL if hwloc finds no processors. Release with machine_free().
  * Source: hwloc 2.9 (hwloc.h, distances.h, cpukinds.h), Documentation/ABI/stable/sysfs-devices-node,
  * cgroup-v2.rst (cpuset.cpus.effective).

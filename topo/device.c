@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+#include "topo/device.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pci/pci.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "topo/use.h"
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+
+#define RESOURCE_IO     0x00000100u /* include/linux/ioport.h, the third column of "resource" */
+#define RESOURCE_MEMORY 0x00000200u
+#define HEADER_TYPE_AT  0x0e /* PCI Local Bus 3.0, 6.1 */
+
+static void access_cleanup(struct pci_access **access)
+{
+	if (*access != NULL)
+		pci_cleanup(*access);
+}
+
+/*
+ * libpci's error handler must not return and gets no pointer of ours, so the way out has to lie in the
+ * thread. It is set only inside load().
+ */
+static _Thread_local jmp_buf way_out;
+
+__attribute__((noreturn)) static void escape(char *message, ...)
+{
+	(void)message;
+	longjmp(way_out, 1);
+}
+
+static void ignore(char *message, ...)
+{
+	(void)message;
+}
+
+static bool read_hex(const char **text, unsigned fewest, unsigned most, unsigned *ret)
+{
+	unsigned count = 0;
+
+	*ret = 0;
+	for (; count < most && isxdigit((unsigned char)**text); count++, (*text)++) {
+		int digit = tolower((unsigned char)**text);
+
+		*ret = *ret * 16 + (unsigned)(isdigit(digit) ? digit - '0' : digit - 'a' + 10);
+	}
+	return count >= fewest;
+}
+
+static bool skip(const char **text, char mark)
+{
+	if (**text != mark)
+		return false;
+	(*text)++;
+	return true;
+}
+
+struct address {
+	unsigned domain, bus, slot, function;
+};
+
+static bool parse(const char *text, struct address *ret)
+{
+	struct address at = { 0 };
+	const char *colon = strchr(text, ':');
+	bool has_domain = colon != NULL && strchr(colon + 1, ':') != NULL;
+
+	if (has_domain && !(read_hex(&text, 4, 5, &at.domain) && skip(&text, ':')))
+		return false;
+	if (!(read_hex(&text, 2, 2, &at.bus) && skip(&text, ':')) ||
+	    !(read_hex(&text, 2, 2, &at.slot) && skip(&text, '.')) ||
+	    !read_hex(&text, 1, 1, &at.function) || *text != '\0')
+		return false;
+	if (at.slot > 0x1f || at.function > 7)
+		return false;
+	*ret = at;
+	return true;
+}
+
+bool device_parse_address(const char *text, char ret_address[DEVICE_ADDRESS_BYTES])
+{
+	struct address at;
+
+	if (!parse(text, &at))
+		return false;
+	snprintf(ret_address, DEVICE_ADDRESS_BYTES, "%04x:%02x:%02x.%x", at.domain & 0xfffff,
+		 at.bus & 0xff, at.slot, at.function);
+	return true;
+}
+
+/* Names in sysfs are canonical: anything else in the directory is no function of the kernel's. */
+static bool parse_name(const char *name, struct address *ret)
+{
+	char canonical[DEVICE_ADDRESS_BYTES];
+
+	return device_parse_address(name, canonical) && text_equal(name, canonical) &&
+	       parse(name, ret);
+}
+
+/* @text, which this takes, safe to show: a snapshot is somebody else's. */
+static char *shown(char *text)
+{
+	char *result = text == NULL ? NULL : text_printable(text, 256);
+
+	free(text);
+	return result;
+}
+
+/* libpci leaks on a malformed file, and ends the process by default: let it see none. */
+static bool resource_is_sound(const struct root *root, const char *name)
+{
+	CLEANUP(text) char *text = root_text(root, DEVICES "/%s/resource", name);
+	char *rest = text;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		unsigned long long start, end, flags;
+
+		if (strlen(line) > 200 || sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
+			return false;
+	}
+	return text != NULL;
+}
+
+static bool is_sound(const struct root *root, const char *name)
+{
+	static const char *const numbers[] = { "vendor", "device", "class" };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (root_number(root, -1, DEVICES "/%s/%s", name, numbers[i]) < 0)
+			return false;
+	return resource_is_sound(root, name);
+}
+
+/* Whether libpci could read all of @pci; false if the function vanished meanwhile. */
+static bool load(struct pci_dev *pci)
+{
+	if (setjmp(way_out) != 0)
+		return false;
+	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_SUBSYS | PCI_FILL_BASES |
+				   PCI_FILL_SIZES | PCI_FILL_IO_FLAGS);
+	return true;
+}
+
+static void read_bars(struct device *device, const struct pci_dev *pci)
+{
+	for (unsigned i = 0; i < DEVICE_BARS; i++) {
+		struct device_bar *bar = &device->bars[i];
+		bool is_io = (pci->flags[i] & RESOURCE_IO) != 0 ||
+			     (pci->base_addr[i] & PCI_BASE_ADDRESS_SPACE_IO) != 0;
+
+		bar->size_bytes = pci->size[i];
+		if (bar->size_bytes == 0)
+			continue;
+		bar->is_memory = (pci->flags[i] & RESOURCE_MEMORY) != 0 && !is_io;
+		bar->address = pci->base_addr[i] & (is_io ? PCI_ADDR_IO_MASK : PCI_ADDR_MEM_MASK);
+		bar->is_64bit = bar->is_memory &&
+				(pci->base_addr[i] & PCI_BASE_ADDRESS_MEM_TYPE_64) != 0;
+		bar->is_prefetchable = bar->is_memory &&
+				       (pci->base_addr[i] & PCI_BASE_ADDRESS_MEM_PREFETCH) != 0;
+	}
+}
+
+static char *lookup(struct pci_access *access, const struct pci_dev *pci, int what)
+{
+	char buffer[256];
+	char *name;
+
+	/* The machine's pci.ids only: no network, no cache in somebody's home, no udev database. */
+	what |= PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
+	name = pci_lookup_name(access, buffer, sizeof buffer, what, pci->vendor_id, pci->device_id);
+	return name == NULL ? NULL : text_printable(name, 0);
+}
+
+static bool is_bridge(const struct root *root, const char *name, uint16_t class_id)
+{
+	size_t length = 0;
+	CLEANUP(text) char *config = root_bytes(root, &length, DEVICES "/%s/config", name);
+
+	if (class_id >> 8 != DEVICE_CLASS_BRIDGE)
+		return false;
+	if (config == NULL || length <= HEADER_TYPE_AT)
+		return class_id == 0x0604;
+	return (config[HEADER_TYPE_AT] & 0x7f) != 0;
+}
+
+static int read_group(const struct root *root, const char *name)
+{
+	CLEANUP(text) char *group = root_link_name(root, DEVICES "/%s/iommu_group", name);
+	unsigned long long number;
+
+	if (group == NULL || !text_number(group, &number) || number > INT_MAX)
+		return -1;
+	return (int)number;
+}
+
+static char *read_override(const struct root *root, const char *name)
+{
+	CLEANUP(text) char *text = root_text(root, DEVICES "/%s/driver_override", name);
+
+	if (text == NULL || *text == '\0' || text_equal(text, "(null)"))
+		return NULL;
+	return shown(STEAL(text));
+}
+
+/*
+ * The place in the tree of bridges is the place in /sys/devices: the components of the real path that
+ * are functions, back to the host bridge's "pci0000:80". All are of one domain, so path leaves it out.
+ */
+static void read_place(const struct root *root, struct device *device)
+{
+	CLEANUP(text) char *link = root_path(root, DEVICES "/%s", device->address);
+	CLEANUP(text) char *real = realpath(link, NULL);
+	struct address at;
+	char *slash;
+
+	device->path = mem_strdup(strchr(device->address, ':') + 1);
+	while (real != NULL && (slash = strrchr(real, '/')) != NULL) {
+		*slash = '\0';
+		slash = strrchr(real, '/');
+		if (slash == NULL || !parse_name(slash + 1, &at)) {
+			device->on_root_bus = device->parent[0] == '\0' && slash != NULL &&
+					      text_starts(slash, "/pci");
+			return;
+		}
+		if (device->parent[0] == '\0')
+			memcpy(device->parent, slash + 1, strlen(slash + 1) + 1);
+		char *longer = text_format("%s/%s", strchr(slash + 1, ':') + 1, device->path);
+
+		free(device->path);
+		device->path = longer;
+	}
+}
+
+static void read_attributes(const struct root *root, struct device *device)
+{
+	const char *name = device->address;
+	int64_t node = root_number(root, -1, DEVICES "/%s/numa_node", name);
+
+	device->driver = shown(root_link_name(root, DEVICES "/%s/driver", name));
+	device->driver_override = read_override(root, name);
+	device->reset_methods = shown(root_text(root, DEVICES "/%s/reset_method", name));
+	device->iommu_group = read_group(root, name);
+	device->numa_node = node < 0 || node > INT_MAX ? -1 : (int)node;
+	device->is_bridge = is_bridge(root, name, device->class_id);
+	device->is_virtual_function = root_exists(root, DEVICES "/%s/physfn", name);
+	device->is_boot_vga = root_number(root, 0, DEVICES "/%s/boot_vga", name) == 1;
+	/* The kernel shows link attributes for exactly the functions with a PCI Express capability. */
+	device->is_pcie = root_exists(root, DEVICES "/%s/max_link_speed", name);
+	read_place(root, device);
+}
+
+static void read_one(const struct root *root, struct pci_access *access, const struct address *at,
+		     const char *name, struct device_list *list)
+{
+	struct pci_dev *pci = pci_get_dev(access, (int)at->domain, (int)at->bus, (int)at->slot,
+					  (int)at->function);
+
+	if (load(pci)) {
+		struct device *device = MEM_APPEND(list->devices, list->count);
+
+		memcpy(device->address, name, strlen(name) + 1);
+		device->domain = (uint16_t)at->domain;
+		device->bus = (uint8_t)at->bus;
+		device->slot = (uint8_t)at->slot;
+		device->function = (uint8_t)at->function;
+		device->vendor_id = pci->vendor_id;
+		device->device_id = pci->device_id;
+		device->subsystem_vendor_id = pci->subsys_vendor_id;
+		device->subsystem_device_id = pci->subsys_id;
+		device->class_id = pci->device_class;
+		device->vendor_name = lookup(access, pci, PCI_LOOKUP_VENDOR);
+		device->device_name = lookup(access, pci, PCI_LOOKUP_DEVICE);
+		read_bars(device, pci);
+		read_attributes(root, device);
+	}
+	pci_free_dev(pci);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	return strcmp(((const struct device *)a)->address, ((const struct device *)b)->address);
+}
+
+/* False if libpci itself cannot start. */
+static bool open_access(struct pci_access *access, char *path)
+{
+	access->method = PCI_ACCESS_SYS_BUS_PCI; /* others would show the machine this runs on */
+	access->error = escape;
+	access->warning = ignore;
+	access->debug = ignore;
+	access->id_lookup_mode = 0;
+	if (setjmp(way_out) != 0)
+		return false;
+	pci_set_param(access, "sysfs.path", path);
+	pci_init(access);
+	return true;
+}
+
+int device_list_read(const struct root *root, struct device_list **ret_list, struct fail *fail)
+{
+	__attribute__((cleanup(access_cleanup))) struct pci_access *access = pci_alloc();
+	CLEANUP(text) char *path = root_path(root, "/sys/bus/pci");
+	CLEANUP(root_names) char **names = root_names(root, DEVICES);
+	struct device_list *list;
+
+	if (!open_access(access, path)) {
+		access = NULL; /* half open: pci_cleanup would not find its method */
+		fail_add(fail, FAIL_FAIL, "the PCI functions of this host cannot be read");
+		return fail_cause(fail, "libpci cannot use %s", path);
+	}
+	list = mem_alloc(1, sizeof *list);
+	for (char **name = names; *name != NULL; name++) {
+		struct address at;
+
+		if (parse_name(*name, &at) && at.domain <= UINT16_MAX && is_sound(root, *name))
+			read_one(root, access, &at, *name, list);
+	}
+	if (list->count > 1)
+		qsort(list->devices, list->count, sizeof *list->devices, by_address);
+	use_read(root, list);
+	*ret_list = list;
+	return 0;
+}
+
+void device_list_free(struct device_list *list)
+{
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		struct device *device = &list->devices[i];
+
+		free(device->vendor_name);
+		free(device->device_name);
+		free(device->driver);
+		free(device->driver_override);
+		free(device->reset_methods);
+		free(device->path);
+		free(device->use);
+	}
+	free(list->devices);
+	free(list);
+}
+
+const struct device *device_find(const struct device_list *list, const char *address)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_equal(list->devices[i].address, address))
+			return &list->devices[i];
+	return NULL;
+}
+
+bool device_same_slot(const struct device *a, const struct device *b)
+{
+	return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot;
+}
+
+char *device_title(const struct device *device)
+{
+	if (device->vendor_name == NULL || device->device_name == NULL)
+		return text_format("PCI device %04x:%04x", device->vendor_id, device->device_id);
+	return text_format("%s %s", device->vendor_name, device->device_name);
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+#include "topo/gpu.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+#define CLASS_OTHER_BRIDGE 0x0680 /* NVSwitch: an endpoint, only called a bridge */
+#define ANY_DEVICE         0
+
+/* Displays of management controllers: the administrator's remote console. */
+static const struct {
+	uint16_t vendor_id, device_id;
+	const char *maker;
+} bmcs[] = {
+	{ 0x1a03, ANY_DEVICE, "ASPEED" },  { 0x102b, ANY_DEVICE, "Matrox" },
+	{ 0x19e5, 0x1711, "Huawei iBMC" }, { 0x126f, 0x0750, "Silicon Motion" },
+	{ 0x18ca, 0x0020, "XGI Volari" },
+};
+
+static const char *bmc_maker(const struct device *device)
+{
+	for (size_t i = 0; i < sizeof bmcs / sizeof *bmcs; i++)
+		if (bmcs[i].vendor_id == device->vendor_id &&
+		    (bmcs[i].device_id == ANY_DEVICE || bmcs[i].device_id == device->device_id))
+			return bmcs[i].maker;
+	return NULL;
+}
+
+static bool is_gpu_function(const struct device *device)
+{
+	unsigned base = device->class_id >> 8;
+
+	return !device->is_bridge &&
+	       (base == DEVICE_CLASS_DISPLAY || base == DEVICE_CLASS_ACCELERATOR);
+}
+
+/* Parts of one card that are given out together; virtual functions share a slot number by accident. */
+static bool same_card(const struct device *a, const struct device *b)
+{
+	return a == b || (device_same_slot(a, b) && a->iommu_group == b->iommu_group &&
+			  !a->is_virtual_function && !b->is_virtual_function);
+}
+
+static const struct gpu *gpu_of(const struct gpu_list *list, const struct device *device)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (same_card(list->gpus[i].device, device))
+			return &list->gpus[i];
+	return NULL;
+}
+
+static bool is_on_vfio(const struct device *device)
+{
+	const char *driver = device->driver;
+	size_t length;
+
+	if (driver == NULL || text_starts(driver, "vfio-") || text_equal(driver, "pci-stub"))
+		return true;
+	/* vendors' variants: nvgrace-gpu-vfio-pci, mlx5_vfio_pci */
+	length = strlen(driver);
+	return length > 8 && (text_equal(driver + length - 8, "vfio-pci") ||
+			      text_equal(driver + length - 8, "vfio_pci"));
+}
+
+static enum gpu_member_role role_of(const struct gpu_list *list, const struct gpu *gpu,
+				    const struct device *device)
+{
+	bool is_chipset = device->class_id >> 8 == DEVICE_CLASS_BRIDGE &&
+			  device->class_id != CLASS_OTHER_BRIDGE;
+	const struct gpu *other;
+
+	if (device->is_bridge || is_chipset)
+		return is_on_vfio(device) || text_equal(device->driver, "pcieport")
+			       ? GPU_MEMBER_BRIDGE
+			       : GPU_MEMBER_IN_USE;
+	if (same_card(gpu->device, device))
+		return GPU_MEMBER_FUNCTION;
+	other = gpu_of(list, device);
+	if (other != NULL)
+		return other->device == device ? GPU_MEMBER_GPU : GPU_MEMBER_GPU_FUNCTION;
+	return is_on_vfio(device) ? GPU_MEMBER_HELD : GPU_MEMBER_IN_USE;
+}
+
+static void collect_members(const struct gpu_list *list, const struct device_list *devices,
+			    struct gpu *gpu)
+{
+	for (size_t i = 0; gpu->device->iommu_group >= 0 && i < devices->count; i++) {
+		const struct device *device = &devices->devices[i];
+
+		if (device->iommu_group == gpu->device->iommu_group)
+			*MEM_APPEND(gpu->members, gpu->member_count) = (struct gpu_member){
+				.device = device,
+				.role = role_of(list, gpu, device),
+			};
+	}
+}
+
+/* What speaks against choosing @device unasked, whatever its group. The caller frees *@ret_reason. */
+static enum gpu_offer judge_device(const struct device *device, char **ret_reason)
+{
+	const char *maker = bmc_maker(device);
+
+	*ret_reason = NULL;
+	if (device->is_virtual_function) {
+		*ret_reason = mem_strdup("it is an SR-IOV virtual function");
+		return GPU_VIRTUAL_FUNCTION;
+	}
+	if (device->is_boot_vga) {
+		*ret_reason = mem_strdup("it is the boot VGA, the host's console");
+		return GPU_BOOT_VGA;
+	}
+	if (maker != NULL) {
+		*ret_reason = text_format("it is a management controller's display (%s)", maker);
+		return GPU_BMC;
+	}
+	if (device->on_root_bus) {
+		*ret_reason = mem_strdup("it is integrated: on the root bus, behind no port");
+		return GPU_INTEGRATED;
+	}
+	return GPU_OFFERED;
+}
+
+/* A group goes out whole: a GPU that shares one with the host's console is no free choice either. */
+static enum gpu_offer judge_groupmates(const struct gpu *gpu, char **ret_reason)
+{
+	for (size_t i = 0; i < gpu->member_count; i++) {
+		const struct device *other = gpu->members[i].device;
+		CLEANUP(text) char *reason = NULL;
+		enum gpu_offer offer;
+
+		if (gpu->members[i].role != GPU_MEMBER_GPU)
+			continue;
+		offer = judge_device(other, &reason);
+		if (offer == GPU_OFFERED)
+			continue;
+		*ret_reason = text_format("it shares IOMMU group %d with %s, and of that one: %s",
+					  other->iommu_group, other->address, reason);
+		return offer;
+	}
+	return GPU_OFFERED;
+}
+
+static char *in_use_reason(const struct gpu *gpu)
+{
+	const struct device *first = NULL;
+	size_t more = 0;
+	CLEANUP(text) char *title = NULL;
+	char *reason;
+
+	for (size_t i = 0; i < gpu->member_count; i++) {
+		if (gpu->members[i].role != GPU_MEMBER_IN_USE)
+			continue;
+		if (first == NULL)
+			first = gpu->members[i].device;
+		else
+			more++;
+	}
+	if (first == NULL)
+		return NULL;
+	title = device_title(first);
+	reason = text_format("its IOMMU group %d is not viable: %s %s [%04x:%04x] is on driver %s",
+			     first->iommu_group, first->address, title, first->vendor_id,
+			     first->device_id, first->driver);
+	if (first->use != NULL)
+		text_add(&reason, " as %s", first->use);
+	if (more > 0)
+		text_add(&reason, " (and %zu more)", more);
+	return reason;
+}
+
+/*
+ * What makes giving away impossible wins over what only speaks against choosing it, because `address`
+ * overrules the latter; people get both reasons.
+ */
+static void judge(struct gpu *gpu)
+{
+	CLEANUP(text) char *soft = NULL;
+	CLEANUP(text) char *hard = in_use_reason(gpu);
+
+	gpu->offer = judge_device(gpu->device, &soft);
+	if (gpu->offer == GPU_OFFERED)
+		gpu->offer = judge_groupmates(gpu, &soft);
+	if (gpu->device->iommu_group < 0) {
+		gpu->offer = GPU_NO_IOMMU_GROUP;
+		hard = mem_strdup("it has no IOMMU group");
+	} else if (hard != NULL) {
+		gpu->offer = GPU_GROUP_NOT_VIABLE;
+	}
+	if (hard != NULL)
+		text_join(&gpu->offer_reason, "; ", hard);
+	if (soft != NULL)
+		text_join(&gpu->offer_reason, "; ", soft);
+}
+
+struct gpu_list *gpu_list_build(const struct device_list *devices)
+{
+	struct gpu_list *list = mem_alloc(1, sizeof *list);
+
+	for (size_t i = 0; i < devices->count; i++) {
+		const struct device *device = &devices->devices[i];
+
+		if (is_gpu_function(device) && gpu_of(list, device) == NULL)
+			MEM_APPEND(list->gpus, list->count)->device = device;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		collect_members(list, devices, &list->gpus[i]);
+	for (size_t i = 0; i < list->count; i++)
+		judge(&list->gpus[i]);
+	return list;
+}
+
+void gpu_list_free(struct gpu_list *list)
+{
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->gpus[i].members);
+		free(list->gpus[i].offer_reason);
+	}
+	free(list->gpus);
+	free(list);
+}
+
+const struct gpu *gpu_find(const struct gpu_list *list, const char *address)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_equal(list->gpus[i].device->address, address))
+			return &list->gpus[i];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct gpu *gpu = &list->gpus[i];
+		size_t slot_length = strlen(gpu->device->address) - 1;
+
+		if (!gpu->device->is_virtual_function && strlen(address) == slot_length + 1 &&
+		    strncmp(gpu->device->address, address, slot_length) == 0)
+			return gpu;
+	}
+	return NULL;
+}
+
+/* "10de:2330" or "10de:" as numbers; *@ret_device is -1 for the latter. */
+static bool parse_ids(const char *match, long *ret_vendor, long *ret_device)
+{
+	for (size_t i = 0; i < strlen(match); i++)
+		if (i == 4 ? match[i] != ':' : !isxdigit((unsigned char)match[i]))
+			return false;
+	if (strlen(match) != 5 && strlen(match) != 9)
+		return false;
+	*ret_vendor = strtol(match, NULL, 16);
+	*ret_device = match[5] == '\0' ? -1 : strtol(match + 5, NULL, 16);
+	return true;
+}
+
+bool gpu_match_is_valid(const char *match)
+{
+	CLEANUP(text) char *copy = mem_strdup(match);
+	const char *text = text_trim(copy);
+	long vendor, device;
+
+	if (strchr(text, ':') != NULL)
+		return parse_ids(text, &vendor, &device);
+	return *text != '\0';
+}
+
+bool gpu_matches(const struct gpu *gpu, const char *match)
+{
+	CLEANUP(text) char *copy = mem_strdup(match);
+	char *text = text_trim(copy);
+	CLEANUP(text)
+	char *name = text_format("%s\n%s",
+				 gpu->device->vendor_name == NULL ? "" : gpu->device->vendor_name,
+				 gpu->device->device_name == NULL ? "" : gpu->device->device_name);
+	long vendor, device;
+	char *rest = text;
+	char *word;
+
+	if (!gpu_match_is_valid(text))
+		return false;
+	if (strcasecmp(text, "any") == 0)
+		return true;
+	if (parse_ids(text, &vendor, &device))
+		return gpu->device->vendor_id == vendor &&
+		       (device < 0 || gpu->device->device_id == device);
+	while ((word = strsep(&rest, " \t")) != NULL)
+		if (!text_contains(name, word))
+			return false;
+	return true;
+}
+
+bool gpu_offer_yields_to_address(enum gpu_offer offer)
+{
+	switch (offer) {
+	case GPU_OFFERED:
+	case GPU_BOOT_VGA:
+	case GPU_BMC:
+	case GPU_INTEGRATED:
+	case GPU_VIRTUAL_FUNCTION:
+		return true;
+	case GPU_NO_IOMMU_GROUP:
+	case GPU_GROUP_NOT_VIABLE:
+		return false;
+	}
+	return false;
+}
+
+bool gpu_same_group(const struct gpu *a, const struct gpu *b)
+{
+	return a->device->iommu_group >= 0 && a->device->iommu_group == b->device->iommu_group;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static uint64_t device_bar64_bytes(const struct device *device)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < DEVICE_BARS; i++)
+		if (device->bars[i].is_64bit)
+			bytes = plus(bytes, device->bars[i].size_bytes);
+	return bytes;
+}
+
+uint64_t gpu_bar64_bytes(const struct gpu *gpu)
+{
+	uint64_t bytes = 0;
+
+	if (gpu->member_count == 0)
+		return device_bar64_bytes(gpu->device);
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (gpu->members[i].role == GPU_MEMBER_FUNCTION)
+			bytes = plus(bytes, device_bar64_bytes(gpu->members[i].device));
+	return bytes;
+}

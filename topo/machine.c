@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT
+#include "topo/machine.h"
+
+#include <hwloc/cpukinds.h>
+#include <hwloc/distances.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "topo/memory.h"
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+#define CPU "/sys/devices/system/cpu"
+
+static void topology_cleanup(hwloc_topology_t *topology)
+{
+	if (*topology != NULL)
+		hwloc_topology_destroy(*topology);
+}
+
+static void bitmap_cleanup(hwloc_bitmap_t *bitmap)
+{
+	hwloc_bitmap_free(*bitmap);
+}
+
+/*
+ * hwloc takes these from the environment alone. What a user has set for other programs must not change
+ * which machine we see, and other components than linux would add this machine to a snapshot.
+ */
+static const struct variable {
+	const char *name, *value; /* NULL: unset */
+} variables[] = {
+	{ "HWLOC_FSROOT", NULL },     { "HWLOC_COMPONENTS", "linux,stop" },
+	{ "HWLOC_THISSYSTEM", NULL }, { "HWLOC_XMLFILE", NULL },
+	{ "HWLOC_SYNTHETIC", NULL },  { "HWLOC_CPUKINDS_RANKING", NULL },
+};
+#define VARIABLES (sizeof variables / sizeof *variables)
+
+static void put(const char *name, const char *value)
+{
+	if (value == NULL)
+		unsetenv(name);
+	else
+		setenv(name, value, 1);
+}
+
+/* NULL if hwloc finds nothing. */
+static hwloc_topology_t load(const struct root *root)
+{
+	CLEANUP(text) char *dir = root->live ? NULL : realpath(root->dir, NULL);
+	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = NULL;
+	char *before[VARIABLES];
+	bool loaded;
+
+	if ((!root->live && dir == NULL) || hwloc_topology_init(&topology) != 0)
+		return NULL;
+	for (size_t i = 0; i < VARIABLES; i++) {
+		before[i] = mem_strdup(getenv(variables[i].name));
+		put(variables[i].name, i == 0 ? dir : variables[i].value);
+	}
+	/* The cgroup of whoever asks is not the cgroup that runs the VM. */
+	hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+	loaded = hwloc_topology_load(topology) == 0;
+	for (size_t i = 0; i < VARIABLES; i++) {
+		put(variables[i].name, before[i]);
+		free(before[i]);
+	}
+	return loaded ? STEAL(topology) : NULL;
+}
+
+/* Numbers objects by first appearance. */
+struct numbering {
+	uint64_t *ids;
+	size_t count;
+};
+
+static unsigned number(struct numbering *numbering, uint64_t id)
+{
+	for (size_t i = 0; i < numbering->count; i++)
+		if (numbering->ids[i] == id)
+			return (unsigned)i;
+	*MEM_APPEND(numbering->ids, numbering->count) = id;
+	return (unsigned)(numbering->count - 1);
+}
+
+static hwloc_obj_t ancestor(hwloc_topology_t topology, hwloc_obj_type_t type, hwloc_obj_t object)
+{
+	return hwloc_get_ancestor_obj_by_type(topology, type, object);
+}
+
+/* The outermost cache above @pu, or what stands for one: its package, or itself. */
+static hwloc_obj_t last_cache(hwloc_topology_t topology, hwloc_obj_t pu)
+{
+	hwloc_obj_t last = ancestor(topology, HWLOC_OBJ_PACKAGE, pu);
+
+	for (hwloc_obj_t up = pu->parent; up != NULL; up = up->parent)
+		if (hwloc_obj_type_is_dcache(up->type))
+			last = up;
+	return last == NULL ? pu : last;
+}
+
+/*
+ * hwloc makes a kind of every difference, favoured cores' turbo clocks included. What must not be mixed
+ * in a VM is only what differs in design: CoreType. Kinds come least powerful first.
+ */
+static int core_kind(hwloc_topology_t topology, unsigned os_index)
+{
+	__attribute__((cleanup(bitmap_cleanup))) hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+	const char *before = NULL;
+	int kinds = hwloc_cpukinds_get_nr(topology, 0);
+	int rank = -1;
+
+	for (int i = 0; i < kinds; i++) {
+		struct hwloc_info_s *infos = NULL;
+		unsigned count = 0;
+		const char *type = NULL;
+
+		if (hwloc_cpukinds_get_info(topology, (unsigned)i, cpus, NULL, &count, &infos, 0) !=
+		    0)
+			return 0;
+		for (unsigned j = 0; j < count; j++)
+			if (text_equal(infos[j].name, "CoreType"))
+				type = infos[j].value;
+		if (rank < 0 || !text_equal(type, before))
+			rank++;
+		before = type;
+		if (hwloc_bitmap_isset(cpus, os_index))
+			return rank;
+	}
+	return 0;
+}
+
+static unsigned node_of(const struct machine *machine, unsigned os_index)
+{
+	for (size_t i = 0; i < machine->node_count; i++)
+		if (hwloc_bitmap_isset(machine->nodes[i].cpus, os_index))
+			return (unsigned)i;
+	return 0;
+}
+
+static int cpu_by_index(const void *a, const void *b)
+{
+	unsigned left = ((const struct machine_cpu *)a)->os_index;
+	unsigned right = ((const struct machine_cpu *)b)->os_index;
+
+	return (left > right) - (left < right);
+}
+
+/* The CPUs that machine.slice may use; full if the kernel does not say. */
+static hwloc_bitmap_t read_slice(const struct root *root)
+{
+	static const char *const files[] = {
+		"/sys/fs/cgroup/machine.slice/cpuset.cpus.effective",
+		"/sys/fs/cgroup/cpuset.cpus.effective", /* the slice has no cpuset of its own */
+		"/sys/fs/cgroup/cpuset/machine.slice/cpuset.effective_cpus", /* cgroup v1 */
+	};
+	hwloc_bitmap_t cpus = hwloc_bitmap_alloc_full();
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		CLEANUP(text) char *text = root_text(root, "%s", files[i]);
+
+		if (text == NULL || *text == '\0')
+			continue;
+		if (hwloc_bitmap_list_sscanf(cpus, text) != 0)
+			hwloc_bitmap_fill(cpus);
+		break;
+	}
+	return cpus;
+}
+
+static void read_cpus(const struct root *root, hwloc_topology_t topology, struct machine *machine)
+{
+	__attribute__((cleanup(bitmap_cleanup))) hwloc_bitmap_t slice = read_slice(root);
+	struct numbering cores = { 0 };
+	struct numbering caches = { 0 };
+	hwloc_obj_t pu = NULL;
+
+	/* hwloc's order is the machine's, core by core: that makes the numbers of cores run with it. */
+	while ((pu = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PU, pu)) != NULL) {
+		struct machine_cpu *cpu = MEM_APPEND(machine->cpus, machine->cpu_count);
+		hwloc_obj_t core = ancestor(topology, HWLOC_OBJ_CORE, pu);
+		hwloc_obj_t package = ancestor(topology, HWLOC_OBJ_PACKAGE, pu);
+
+		cpu->os_index = pu->os_index;
+		cpu->core = number(&cores, core == NULL ? pu->gp_index : core->gp_index);
+		cpu->l3 = number(&caches, last_cache(topology, pu)->gp_index);
+		cpu->package = package == NULL ? 0 : package->os_index;
+		cpu->node = node_of(machine, pu->os_index);
+		cpu->kind = core_kind(topology, pu->os_index);
+		cpu->usable = hwloc_bitmap_isset(slice, pu->os_index);
+	}
+	if (machine->cpu_count > 1)
+		qsort(machine->cpus, machine->cpu_count, sizeof *machine->cpus, cpu_by_index);
+	machine->core_count = (unsigned)cores.count;
+	free(cores.ids);
+	free(caches.ids);
+}
+
+/*
+ * The kernel's own list, not hwloc's set: hwloc gives a node without CPUs those that are nearest, and
+ * such a node (CXL, HBM) must not look like somewhere to run.
+ */
+static hwloc_bitmap_t read_node_cpus(const struct root *root, hwloc_topology_t topology,
+				     hwloc_obj_t node)
+{
+	CLEANUP(text)
+	char *list = root_text(root, "/sys/devices/system/node/node%u/cpulist", node->os_index);
+	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+
+	if (list == NULL || hwloc_bitmap_list_sscanf(cpus, list) != 0)
+		hwloc_bitmap_copy(cpus, node->cpuset);
+	hwloc_bitmap_and(cpus, cpus, hwloc_topology_get_topology_cpuset(topology));
+	return cpus;
+}
+
+static unsigned node_package(hwloc_topology_t topology, hwloc_obj_t node, hwloc_const_bitmap_t cpus)
+{
+	int first = hwloc_bitmap_first(cpus);
+	hwloc_obj_t near = first < 0 ? node
+				     : hwloc_get_pu_obj_by_os_index(topology, (unsigned)first);
+	hwloc_obj_t package = near == NULL ? NULL : ancestor(topology, HWLOC_OBJ_PACKAGE, near);
+
+	return package == NULL ? 0 : package->os_index;
+}
+
+static int node_by_index(const void *a, const void *b)
+{
+	unsigned left = ((const struct machine_node *)a)->os_index;
+	unsigned right = ((const struct machine_node *)b)->os_index;
+
+	return (left > right) - (left < right);
+}
+
+static void read_nodes(const struct root *root, hwloc_topology_t topology, struct machine *machine)
+{
+	hwloc_obj_t object = NULL;
+
+	while ((object = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, object)) !=
+	       NULL) {
+		struct machine_node *node = MEM_APPEND(machine->nodes, machine->node_count);
+
+		node->os_index = object->os_index;
+		node->cpus = read_node_cpus(root, topology, object);
+		node->package = node_package(topology, object, node->cpus);
+		memory_read(root, node);
+	}
+	if (machine->node_count > 1)
+		qsort(machine->nodes, machine->node_count, sizeof *machine->nodes, node_by_index);
+}
+
+static ssize_t position(const struct machine *machine, hwloc_obj_t object)
+{
+	const struct machine_node *node = machine_node(machine, object->os_index);
+
+	return node == NULL ? -1 : node - machine->nodes;
+}
+
+static void read_distances(hwloc_topology_t topology, struct machine *machine)
+{
+	struct hwloc_distances_s *found = NULL;
+	unsigned count = 1;
+
+	for (size_t i = 0; i < machine->node_count; i++) {
+		machine->nodes[i].distances = mem_alloc(machine->node_count, sizeof(unsigned));
+		/* the kernel's LOCAL_DISTANCE and REMOTE_DISTANCE, include/linux/topology.h */
+		for (size_t j = 0; j < machine->node_count; j++)
+			machine->nodes[i].distances[j] = i == j ? 10 : 20;
+	}
+	if (hwloc_distances_get_by_name(topology, "NUMALatency", &count, &found, 0) != 0 ||
+	    count == 0)
+		return;
+	for (unsigned i = 0; i < found->nbobjs; i++) {
+		for (unsigned j = 0; j < found->nbobjs; j++) {
+			ssize_t from = position(machine, found->objs[i]);
+			ssize_t to = position(machine, found->objs[j]);
+			hwloc_uint64_t value = found->values[i * found->nbobjs + j];
+
+			if (from >= 0 && to >= 0 && value <= UINT_MAX)
+				machine->nodes[from].distances[to] = (unsigned)value;
+		}
+	}
+	hwloc_distances_release(topology, found);
+}
+
+/* The value of the first "@key : value" in @cpuinfo, or NULL. The caller frees. */
+static char *cpuinfo_value(const char *cpuinfo, const char *key)
+{
+	CLEANUP(text) char *copy = mem_strdup(cpuinfo);
+	char *rest = copy;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char *name = strsep(&line, ":");
+
+		if (line != NULL && text_equal(text_trim(name), key))
+			return text_printable(text_trim(line), 4096);
+	}
+	return NULL;
+}
+
+static void read_cpuinfo(const struct root *root, struct machine *machine)
+{
+	CLEANUP(text) char *cpuinfo = root_text(root, "/proc/cpuinfo");
+	CLEANUP(text) char *flags = NULL;
+	CLEANUP(text) char *sizes = NULL;
+	char *rest;
+	char *flag;
+
+	if (cpuinfo == NULL)
+		return;
+	machine->cpu_model = cpuinfo_value(cpuinfo, "model name");
+	sizes = cpuinfo_value(cpuinfo, "address sizes");
+	if (sizes == NULL || sscanf(sizes, "%3u bits physical", &machine->phys_bits) != 1)
+		machine->phys_bits = 0;
+	flags = cpuinfo_value(cpuinfo, "flags");
+	rest = flags;
+	while ((flag = strsep(&rest, " ")) != NULL)
+		machine->has_topoext = machine->has_topoext || text_equal(flag, "topoext");
+}
+
+int machine_read(const struct root *root, struct machine **ret_machine, struct fail *fail)
+{
+	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = NULL;
+	CLEANUP(machine) struct machine *machine = mem_alloc(1, sizeof *machine);
+
+	/* Without this file hwloc invents a machine of one processor. */
+	if (root_exists(root, CPU "/cpu0/topology") || root_exists(root, CPU "/online"))
+		topology = load(root);
+	if (topology != NULL) {
+		read_nodes(root, topology, machine);
+		read_cpus(root, topology, machine);
+		read_distances(topology, machine);
+		machine->package_count = (unsigned)hwloc_get_nbobjs_by_type(topology,
+									    HWLOC_OBJ_PACKAGE);
+		if (machine->package_count == 0)
+			machine->package_count = 1;
+	}
+	if (machine->cpu_count == 0 || machine->node_count == 0) {
+		fail_add(fail, FAIL_FAIL, "the processors of this host cannot be read");
+		return fail_cause(fail, "hwloc finds none in %s" CPU, root->dir);
+	}
+	read_cpuinfo(root, machine);
+	*ret_machine = STEAL(machine);
+	return 0;
+}
+
+void machine_free(struct machine *machine)
+{
+	if (machine == NULL)
+		return;
+	for (size_t i = 0; i < machine->node_count; i++) {
+		hwloc_bitmap_free(machine->nodes[i].cpus);
+		free(machine->nodes[i].pages);
+		free(machine->nodes[i].distances);
+	}
+	free(machine->nodes);
+	free(machine->cpus);
+	free(machine->cpu_model);
+	free(machine);
+}
+
+const struct machine_node *machine_node(const struct machine *machine, unsigned os_index)
+{
+	for (size_t i = 0; i < machine->node_count; i++)
+		if (machine->nodes[i].os_index == os_index)
+			return &machine->nodes[i];
+	return NULL;
+}
+
+const struct machine_cpu *machine_cpu(const struct machine *machine, unsigned os_index)
+{
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (machine->cpus[i].os_index == os_index)
+			return &machine->cpus[i];
+	return NULL;
+}
+
+const struct machine_pages *machine_node_pages(const struct machine_node *node, uint64_t page_bytes)
+{
+	for (size_t i = 0; i < node->page_count; i++)
+		if (node->pages[i].page_bytes == page_bytes)
+			return &node->pages[i];
+	return NULL;
+}
+
+char *machine_cpus_format(hwloc_const_bitmap_t cpus)
+{
+	char *text = NULL;
+
+	if (hwloc_bitmap_list_asprintf(&text, cpus) < 0)
+		abort();
+	return text;
+}
