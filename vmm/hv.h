@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libvirt, as little of it as gpuvm needs. The only file that includes its headers. Every failure is
+ * FAIL_HV with libvirt's own text as the cause, except where first contact fails for a reason that the
+ * host's admin can mend: those are FAIL_HOST with the next command.
+ * Source: libvirt 9.0 API reference (libvirt-domain, libvirt-network, libvirt-nodedev).
+ */
+#ifndef GPUVM_VMM_HV_H
+#define GPUVM_VMM_HV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+
+#define HV_URI_DEFAULT "qemu:///system"
+
+struct hv; /* a connection */
+
+enum hv_access {
+	HV_READ, /* virConnectOpenReadOnly: what any user may do */
+	HV_WRITE,
+};
+
+/* The connection to @uri. FAIL_HOST: no daemon, or the caller may not talk to it. Close with hv_close(). */
+int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct fail *fail);
+void hv_close(struct hv *hv);
+CLEANUP_DEFINE(hv, struct hv, hv_close)
+
+/* Versions as major * 1000000 + minor * 1000 + micro; 0: unknown. */
+unsigned long hv_libvirt_version(struct hv *hv);
+unsigned long hv_qemu_version(struct hv *hv);
+
+enum hv_state {
+	HV_OFF,
+	HV_RUNNING,
+	HV_PAUSED,   /* its vCPUs stand still, its GPU does not */
+	HV_STOPPING, /* shutting down */
+	HV_CRASHED,
+};
+
+const char *hv_state_name(enum hv_state state);
+
+struct hv_domain {
+	char *name, *uuid;
+	enum hv_state state;
+	bool is_active;     /* holds its devices */
+	bool is_persistent; /* defined */
+	bool has_managed_save;
+	char *paused_reason; /* "user", "I/O error", ...; NULL unless HV_PAUSED */
+	char *xml;           /* live if active, else the definition */
+};
+
+struct hv_domains {
+	struct hv_domain *domains; /* by name */
+	size_t count;
+};
+
+/* All domains of the connection's driver, gpuvm's or not. One that vanishes meanwhile is left out.
+ * Release with hv_domains_free(). */
+int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail);
+void hv_domains_free(struct hv_domains *domains);
+CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
+
+/* The one named @name, or NULL. Borrows. */
+const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
+
+/* Defines or redefines, checked against libvirt's schema. */
+int hv_define(struct hv *hv, const char *xml, struct fail *fail);
+
+/* Starts the defined domain @uuid; returns when QEMU runs. A stale saved state is discarded (it could
+ * not contain the GPU's). Seconds spent inside libvirt's call go to @ret_seconds unless NULL. */
+int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *fail);
+
+/* Presses the power button. */
+int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail);
+
+/* Cuts the power. Success too if it is off already. */
+int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail);
+
+/* Forgets the definition, its NVRAM, saved state and snapshots' metadata. */
+int hv_undefine(struct hv *hv, const char *uuid, struct fail *fail);
+
+/* Whether @uuid is active. An unknown domain is not. */
+int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail);
+
+/* Tells the host's driver to take the PCI function back (virNodeDeviceReAttach). */
+int hv_reattach(struct hv *hv, const char *address, struct fail *fail);
+
+enum hv_network {
+	HV_NETWORK_ABSENT,
+	HV_NETWORK_INACTIVE,
+	HV_NETWORK_ACTIVE,
+};
+
+int hv_network_state(struct hv *hv, const char *name, enum hv_network *ret_state,
+		     struct fail *fail);
+
+#endif

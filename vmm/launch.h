@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one orchestrator: from a spec to a running VM.
+ *
+ *     spec -> host -> what is taken -> placement -> firmware -> domain -> XML -> libvirt
+ *
+ * launch_plan() goes as far as the XML and changes nothing. launch_start() goes the same way behind the
+ * lease gate, claims, defines and starts; until all decisions have succeeded nothing on the host changes,
+ * and a start that fails leaves the definition as it was.
+ */
+#ifndef GPUVM_VMM_LAUNCH_H
+#define GPUVM_VMM_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "firmware/descriptor.h"
+#include "topo/host.h"
+#include "topo/place.h"
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+#include "vmm/base/root.h"
+#include "vmm/domain.h"
+#include "vmm/hv.h"
+#include "vmm/owner.h"
+#include "vmm/spec.h"
+#include "vmm/usage.h"
+
+/* What every launch is told. Texts are borrowed. */
+struct launch_options {
+	const char *uri;             /* NULL: HV_URI_DEFAULT */
+	const char *root_directory;  /* NULL: the live host */
+	const char *lease_directory; /* NULL: LEASE_DIRECTORY */
+	bool force;                  /* start another user's VM */
+	bool keep_owner; /* the VM stays its owner's, whoever starts it: starts at boot */
+	/* Told of each stage as it begins; may be NULL. @stage is one line without full stop. */
+	void (*progress)(void *data, const char *stage);
+	void *progress_data;
+};
+
+enum launch_outcome {
+	LAUNCH_PLANNED,
+	LAUNCH_STARTED,
+	LAUNCH_WAS_RUNNING, /* nothing was done; only spec, usage and uuid are filled */
+};
+
+/* One VM on its way. Stages not reached are NULL. */
+struct launch {
+	struct launch_options options;
+	enum launch_outcome outcome;
+	struct root *root;
+	struct owner *owner;
+	struct spec *spec;
+	struct host *host;
+	struct hv *hv;         /* NULL: libvirt was not asked */
+	char *libvirt_unknown; /* why it was not; NULL if it was */
+	struct usage *usage;
+	bool *disk_is_block; /* one per disk of the spec; all false in a plan */
+	struct placement *placement;
+	struct descriptor *firmware;
+	struct domain *domain;
+	char *xml;
+	char *uuid;            /* NULL while planning a VM that is not defined yet */
+	double seconds_create; /* spent inside libvirt's start call */
+	double seconds_total;
+};
+
+/*
+ * Plans the spec at @path. Needs no rights and, if libvirt does not answer, goes on without it and says why
+ * in libvirt_unknown. On failure the stages reached are still in *@ret_launch, which is always set.
+ * Release with launch_free().
+ */
+int launch_plan(const struct launch_options *options, const char *path, struct launch **ret_launch,
+		struct fail *fail);
+
+/*
+ * Starts @target: a spec's path (it has a '/' or ends in ".ini"), else the name of a VM that was started
+ * before, whose spec is in its metadata. Waits for another start that is choosing. All or nothing.
+ * *@ret_launch is always set. Release with launch_free().
+ */
+int launch_start(const struct launch_options *options, const char *target,
+		 struct launch **ret_launch, struct fail *fail);
+
+void launch_free(struct launch *launch);
+CLEANUP_DEFINE(launch, struct launch, launch_free)
+
+#endif

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/usage.h"
+
+#include <stdlib.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+static char *vm_label(const struct guest *guest)
+{
+	CLEANUP(text) char *name = text_printable(guest->name, 80);
+
+	if (!guest->is_ours)
+		return text_format("VM \"%s\" (not gpuvm's)", name);
+	return text_format("VM \"%s\" of %s", name, guest->user);
+}
+
+static char *start_label(const struct lease_record *start)
+{
+	CLEANUP(text) char *label = NULL;
+
+	text_add(&label, "VM \"%s\"", start->name == NULL ? "?" : start->name);
+	if (start->user != NULL)
+		text_add(&label, " of %s", start->user);
+	text_add(&label, ", starting");
+	if (start->pid != 0)
+		text_add(&label, " (pid %d)", (int)start->pid);
+	return STEAL(label);
+}
+
+static void take_gpu(struct usage *usage, const char *address, const char *holder)
+{
+	*MEM_APPEND(usage->gpus, usage->gpu_count) = (struct place_taken_gpu){ .address = address,
+									       .holder = holder };
+}
+
+static void take_cpus(struct usage *usage, hwloc_const_bitmap_t cpus, const char *holder)
+{
+	*MEM_APPEND(usage->cpus, usage->cpus_count) = (struct place_taken_cpus){ .cpus = cpus,
+										 .holder = holder };
+}
+
+static bool covers_machine(hwloc_const_bitmap_t cpus, const struct machine *machine)
+{
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (!hwloc_bitmap_isset(cpus, machine->cpus[i].os_index))
+			return false;
+	return true;
+}
+
+static void take_vm(struct usage *usage, const struct usage_vm *vm, const struct machine *machine)
+{
+	const struct guest *guest = vm->guest;
+
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		take_gpu(usage, guest->hostdevs[i], vm->label);
+	if (!hwloc_bitmap_iszero(guest->vcpu_cpus) && !covers_machine(guest->vcpu_cpus, machine))
+		take_cpus(usage, guest->vcpu_cpus, vm->label);
+}
+
+static void take_start(struct usage *usage, const struct lease_record *start, const char *label)
+{
+	for (size_t i = 0; i < start->gpu_count; i++)
+		take_gpu(usage, start->gpus[i], label);
+	take_cpus(usage, start->cpus, label);
+	for (size_t i = 0; i < start->memory_count; i++)
+		*MEM_APPEND(usage->memory, usage->memory_count) =
+			(struct place_taken_memory){ .node = start->memory[i].node,
+						     .page_bytes = start->memory[i].page_bytes,
+						     .bytes = start->memory[i].bytes,
+						     .holder = label };
+}
+
+static int read_vms(struct usage *usage, struct hv *hv, struct fail *fail)
+{
+	if (hv_domains_read(hv, &usage->domains, fail) < 0)
+		return -1;
+	for (size_t i = 0; i < usage->domains->count; i++) {
+		struct usage_vm vm = { .domain = &usage->domains->domains[i] };
+
+		if (guest_parse(vm.domain->xml, &vm.guest, fail) < 0)
+			return -1;
+		vm.label = vm_label(vm.guest);
+		*MEM_APPEND(usage->vms, usage->vm_count) = vm;
+	}
+	return 0;
+}
+
+int usage_read(struct hv *hv, const char *lease_directory, const struct machine *machine,
+	       const char *except, struct usage **ret_usage, struct fail *fail)
+{
+	CLEANUP(usage) struct usage *usage = mem_alloc(1, sizeof *usage);
+
+	/* Starts first: one that ends in between is then seen twice, never missed. */
+	usage->starts = lease_scan(lease_directory);
+	usage->start_labels = mem_alloc(usage->starts->count, sizeof *usage->start_labels);
+	for (size_t i = 0; i < usage->starts->count; i++) {
+		usage->start_labels[i] = start_label(&usage->starts->records[i]);
+		take_start(usage, &usage->starts->records[i], usage->start_labels[i]);
+	}
+	if (hv != NULL && read_vms(usage, hv, fail) < 0)
+		return -1;
+	for (size_t i = 0; i < usage->vm_count; i++)
+		if (usage->vms[i].domain->is_active &&
+		    !text_equal(usage->vms[i].domain->name, except))
+			take_vm(usage, &usage->vms[i], machine);
+	*ret_usage = STEAL(usage);
+	return 0;
+}
+
+void usage_free(struct usage *usage)
+{
+	if (usage == NULL)
+		return;
+	for (size_t i = 0; i < usage->vm_count; i++) {
+		guest_free(usage->vms[i].guest);
+		free(usage->vms[i].label);
+	}
+	for (size_t i = 0; usage->starts != NULL && i < usage->starts->count; i++)
+		free(usage->start_labels[i]);
+	free(usage->vms);
+	free(usage->start_labels);
+	free(usage->gpus);
+	free(usage->cpus);
+	free(usage->memory);
+	lease_records_free(usage->starts);
+	hv_domains_free(usage->domains);
+	free(usage);
+}
+
+struct place_taken usage_taken(const struct usage *usage)
+{
+	return (struct place_taken){ .gpus = usage->gpus,
+				     .gpu_count = usage->gpu_count,
+				     .cpus = usage->cpus,
+				     .cpus_count = usage->cpus_count,
+				     .memory = usage->memory,
+				     .memory_count = usage->memory_count };
+}
+
+const struct usage_vm *usage_vm(const struct usage *usage, const char *name)
+{
+	for (size_t i = 0; i < usage->vm_count; i++)
+		if (text_equal(usage->vms[i].domain->name, name))
+			return &usage->vms[i];
+	return NULL;
+}
+
+const struct lease_record *usage_start(const struct usage *usage, const char *name)
+{
+	for (size_t i = 0; i < usage->starts->count; i++)
+		if (text_equal(usage->starts->records[i].name, name))
+			return &usage->starts->records[i];
+	return NULL;
+}

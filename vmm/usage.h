@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is taken on this host, and by whom: every active libvirt domain, gpuvm's or not, and every start
+ * under way. Placement counts it; `gpus` and `list` show it.
+ */
+#ifndef GPUVM_VMM_USAGE_H
+#define GPUVM_VMM_USAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "topo/machine.h"
+#include "topo/place.h"
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+#include "vmm/guest.h"
+#include "vmm/hv.h"
+#include "vmm/lease.h"
+
+/* A libvirt domain with its XML read. */
+struct usage_vm {
+	const struct hv_domain *domain; /* borrowed from usage.domains */
+	struct guest *guest;
+	char *label; /* `VM "train" of alice`, `VM "win11" (not gpuvm's)` */
+};
+
+struct usage {
+	struct hv_domains *domains; /* NULL: no connection, nothing known */
+	struct usage_vm *vms;       /* one per domain, same order */
+	size_t vm_count;
+	struct lease_records *starts; /* under way */
+	char **start_labels;          /* one per start: `VM "train" of bob, starting (pid 4711)` */
+	struct place_taken_gpu *gpus;
+	struct place_taken_cpus *cpus;
+	struct place_taken_memory *memory;
+	size_t gpu_count, cpus_count, memory_count;
+};
+
+/*
+ * Reads what is taken. @hv NULL: no daemon to ask; only starts under way are then known, and @lease_directory
+ * as in lease.h. What the VM named @except has does not count (NULL: all counts): it is the one that a plan
+ * is for. A domain pinned to all CPUs of @machine, or not pinned at all, takes no CPUs. Borrows nothing but
+ * the text constants. Release with usage_free().
+ */
+int usage_read(struct hv *hv, const char *lease_directory, const struct machine *machine,
+	       const char *except, struct usage **ret_usage, struct fail *fail);
+void usage_free(struct usage *usage);
+CLEANUP_DEFINE(usage, struct usage, usage_free)
+
+/* The same as placement wants it. Borrows from @usage. */
+struct place_taken usage_taken(const struct usage *usage);
+
+/* The VM named @name, or NULL. The start under way named @name, or NULL. Borrow from @usage. */
+const struct usage_vm *usage_vm(const struct usage *usage, const char *name);
+const struct lease_record *usage_start(const struct usage *usage, const char *name);
+
+#endif
