@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a VM: stopping it, and forgetting it. Only gpuvm's own, and another user's only by force. */
+#ifndef GPUVM_VMM_FINISH_H
+#define GPUVM_VMM_FINISH_H
+
+#include <stdbool.h>
+
+#include "vmm/base/cleanup.h"
+#include "vmm/base/fail.h"
+#include "vmm/giveback.h"
+#include "vmm/guest.h"
+
+#define FINISH_TIMEOUT_S 120
+
+struct finish_options {
+	const char *uri;    /* NULL: HV_URI_DEFAULT */
+	bool force;         /* another user's VM too; cut the power if the guest does not go */
+	unsigned timeout_s; /* how long the guest may take to shut down */
+	/* Told every second how long the guest still has; may be NULL. */
+	void (*countdown)(void *data, unsigned left_s);
+	void *countdown_data;
+};
+
+enum finish_outcome {
+	FINISH_STOPPED, /* the guest went by itself */
+	FINISH_FORCED,  /* its power was cut */
+	FINISH_WAS_OFF,
+	FINISH_DELETED,
+};
+
+struct finish {
+	enum finish_outcome outcome;
+	char *name;
+	struct guest *guest;
+	struct giveback *giveback; /* NULL unless it ran until now */
+};
+
+/*
+ * Asks the guest of VM @name to shut down, waits, and with force cuts its power at the deadline. FAIL_USAGE
+ * if there is no such VM, FAIL_REFUSED if it is not the caller's, FAIL_BUSY if the guest did not go.
+ * Release with finish_free().
+ */
+int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,
+		struct fail *fail);
+
+/* Forgets the VM @name, NVRAM included; its disks stay. FAIL_BUSY while it runs. */
+int finish_delete(const struct finish_options *options, const char *name,
+		  struct finish **ret_finish, struct fail *fail);
+
+void finish_free(struct finish *finish);
+CLEANUP_DEFINE(finish, struct finish, finish_free)
+
+#endif
