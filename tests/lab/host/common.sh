@@ -41,3 +41,10 @@ step() {
 	rm -f "$log"
 	return "$rc"
 }
+
+# One machine at a time, and nobody's is taken away while a test run uses it.
+lab_claim() {
+	mkdir -p "$lab_cache"
+	exec {lab_claimed}>"$lab_cache/claim"
+	flock --nonblock "$lab_claimed" || die "another run uses the lab at this moment"
+}

@@ -3,7 +3,8 @@
 #
 # The emulated server as a process. Its folder $lab_run holds:
 #   pid, profile      what runs
-#   share/            the folder both sides see: install, stage/, inside/, guest.raw, commands/, up
+#   share/            the folder both sides see: install, stage/, inside/, scenarios/, guest.raw,
+#                     commands/, up
 #   console, emulator the server's serial console, and what the outer QEMU itself says
 
 # In seconds; a machine with one slow core must make it.
@@ -32,11 +33,11 @@ machine_obituary() {
 	fi
 }
 
-# Runs a program of the server's root here, with the root's own libraries: Debian 12's QEMU aborts with
-# this kernel, and no mounts are needed this way.
+# Becomes the QEMU of the server's root, with the root's own libraries: Debian 12's QEMU aborts with this
+# kernel, and no mounts are needed this way. A session of its own, so that Ctrl-C reaches only the caller.
 machine_qemu() {
 	local root=$server/root lib=$server/root/usr/lib/x86_64-linux-gnu
-	QEMU_MODULE_DIR=$lib/qemu "$root/lib64/ld-linux-x86-64.so.2" \
+	exec env QEMU_MODULE_DIR="$lib/qemu" setsid "$root/lib64/ld-linux-x86-64.so.2" \
 		--library-path "$lib:$lib/pulseaudio" "$root/usr/bin/qemu-system-x86_64" \
 		-L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu" "$@"
 }
@@ -50,11 +51,17 @@ machine_stage() {
 	cp -a --no-preserve=ownership "$1/." "$lab_run/share/stage/"
 }
 
+# The scenarios and their library, as they are now.
+machine_scenarios() {
+	rm -rf "$lab_run/share/inside" "$lab_run/share/scenarios"
+	cp -r "$lab_dir/inside" "$lab_dir/scenarios" "$lab_run/share/"
+}
+
 machine_share() {
 	local share=$lab_run/share
 	rm -rf "$lab_run"
 	mkdir -p "$share/commands"
-	cp -r "$lab_dir/inside" "$share/inside"
+	machine_scenarios
 	cp --sparse=always "$guest/disk" "$share/guest.raw"
 	machine_stage "${GPUVM_STAGE:-}"
 	{
@@ -70,7 +77,7 @@ machine_start() {
 	append+=" ${kernel[*]}"
 	(
 		cd "$lab_run"
-		exec {images_lock}>&- || :
+		exec {lab_claimed}>&-
 		machine_qemu -name gpuvm-lab -nodefaults -no-user-config -no-reboot \
 			-accel tcg,thread=multi -machine q35,kernel-irqchip=split -cpu EPYC,+svm \
 			-nic none -vga none -display none -monitor unix:monitor,server=on,wait=off \

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# What a scenario has at hand inside the server. Sourced before the scenario runs.
+
+export LC_ALL=C.UTF-8 LIBVIRT_DEFAULT_URI=qemu:///system
+lab_images=/var/lib/libvirt/images
+lab_state=/run/lab/state
+
+fail() {
+	printf 'FAIL: %s\n' "$*" >&2
+	exit 1
+}
+
+# as USER CMD...: with a login shell's environment.
+as() {
+	local user=$1
+	shift
+	runuser --login "$user" --command "${*@Q}"
+}
+
+# expect_exit CODE CMD...: runs CMD, shows and keeps its output in $output, demands the exit code.
+expect_exit() {
+	local want=$1 got=0
+	shift
+	output=$("$@" 2>&1) || got=$?
+	printf '%s\n' "\$ $*" "$output"
+	[ "$got" -eq "$want" ] || fail "exit code $got, not $want: $*"
+}
+
+# expect_match REGEX TEXT
+expect_match() {
+	[[ $2 =~ $1 ]] || fail "no match for '$1' in: $2"
+}
+
+# expect_same WHAT WANT GOT
+expect_same() {
+	[ "$2" = "$3" ] || fail "$1: '$3', not '$2'"
+}
+
+# wait_for SECONDS WHAT CMD...: until CMD succeeds.
+wait_for() {
+	local limit=$1 what=$2 start=$SECONDS
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ $((SECONDS - start)) -lt "$limit" ] || fail "not within $limit seconds: $what"
+		sleep 0.5
+	done
+}
+
+# fresh_disk NAME: a copy of the guest's disk as $disk, stamped with a new $nonce.
+fresh_disk() {
+	local bytes
+	disk=$lab_images/$1.raw
+	nonce=${LAB_NONCE:-$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')}
+	if [ ! -e "$lab_state/guest.raw" ]; then
+		mkdir -p "$lab_state"
+		cp --sparse=always /lab/guest.raw "$lab_state/guest.raw.part"
+		mv "$lab_state/guest.raw.part" "$lab_state/guest.raw"
+	fi
+	cp --sparse=always "$lab_state/guest.raw" "$disk"
+	bytes=$(stat -c %s "$disk")
+	printf '%s\n' "$nonce" | dd of="$disk" bs=1M seek=$((bytes / 1048576 - 1)) conv=notrunc status=none
+	chmod 0644 "$disk"
+}
+
+# The file that keeps what a guest writes on its serial console.
+guest_log() {
+	local xml
+	xml=$(virsh dumpxml "$1") || fail "no domain $1"
+	xmllint --xpath 'string((//serial/log/@file | //console/log/@file | //serial[@type="file"]/source/@path)[1])' - <<<"$xml"
+}
+
+# guest_report VM [SECONDS [NTH]]: waits for the report of the guest's NTH boot in its log (the first
+# if not given) and prints the last one there is, an object a line.
+guest_report() {
+	local vm=$1 limit=${2:-300} nth=${3:-1} log start=$SECONDS
+	log=$(guest_log "$vm")
+	[ -n "$log" ] || fail "$vm keeps no log of its serial console"
+	until [ "$(grep -c '^GPUVM-REPORT-END' "$log" 2>/dev/null || :)" -ge "$nth" ] 2>/dev/null; do
+		if [ "$(virsh domstate "$vm" 2>&1 | head -n 1)" = "shut off" ]; then
+			fail "$vm ended before it reported"
+		fi
+		[ $((SECONDS - start)) -lt "$limit" ] || fail "no report of $vm within $limit seconds in $log"
+		sleep 1
+	done
+	tr -d '\r' <"$log" | awk '
+		/^GPUVM-REPORT-BEGIN/ { report = ""; inside = 1; next }
+		/^GPUVM-REPORT-END/ { inside = 0; next }
+		inside && /^\{/ { report = report $0 "\n" }
+		END { printf "%s", report }'
+}
+
+# guest_get REPORT FILTER: jq over the report's objects, as an array.
+guest_get() {
+	jq -r --slurp "$2" <<<"$1"
+}
+
+# guest_pci REPORT VENDOR:DEVICE [FILTER]: the PCI functions with these ids, one a line; or FILTER of each.
+guest_pci() {
+	jq -c -r --arg id "$2" \
+		"select(.kind == \"pci\" and (.vendor[2:] + \":\" + .device[2:]) == \$id) | ${3:-.}" <<<"$1"
+}
+
+driver_of() {
+	basename "$(readlink "/sys/bus/pci/devices/$1/driver" || echo none)"
+}
+
+node_of() {
+	cat "/sys/bus/pci/devices/$1/numa_node"
+}
+
+network_up() {
+	virsh net-info default 2>/dev/null | grep -q '^Active: *yes' || virsh net-start default
+}
+
+drivers() {
+	local device
+	for device in /sys/bus/pci/devices/*; do
+		printf '%s %s\n' "${device##*/}" "$(driver_of "${device##*/}")"
+	done
+}
+
+# Once, before the first scenario: what cleanup goes back to.
+remember_host() {
+	[ -e "$lab_state/drivers" ] && return
+	mkdir -p "$lab_state"
+	drivers >"$lab_state/drivers"
+}
+
+restore_driver() {
+	local device=/sys/bus/pci/devices/$1
+	printf '\n' >"$device/driver_override"
+	[ ! -e "$device/driver" ] || printf '%s' "$1" >"$device/driver/unbind"
+	[ "$2" = none ] || printf '%s' "$1" >/sys/bus/pci/drivers_probe
+	expect_same "driver of $1" "$2" "$(driver_of "$1")"
+}
+
+# Between scenarios: no domain, no disk, every function on the driver it had after boot.
+cleanup() {
+	local domain address driver
+	while read -r domain; do
+		[ -n "$domain" ] || continue
+		virsh destroy "$domain" >/dev/null 2>&1 || :
+		virsh undefine --nvram --managed-save --snapshots-metadata "$domain" >/dev/null 2>&1 || :
+	done < <(virsh list --all --uuid)
+	[ -z "$(virsh list --all --name | xargs)" ] || fail "domains are left: $(virsh list --all --name | xargs)"
+	rm -f "$lab_images"/*.raw "$lab_images"/*.qcow2 /var/log/libvirt/qemu/*.log
+	while read -r address driver; do
+		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
+	done <"$lab_state/drivers"
+}
