@@ -27,8 +27,19 @@ enum spec_type {
 	SPEC_NETWORK,   /* NAME | bridge:NAME | none */
 };
 
+/* "whole number" and so on, for tables that people read. */
+const char *spec_type_name(enum spec_type type);
+
+/* The struct that a section fills. */
+enum spec_target {
+	SPEC_TARGET_SPEC,
+	SPEC_TARGET_GPU,
+	SPEC_TARGET_DISK,
+};
+
 struct spec_section_row {
 	const char *name;
+	enum spec_target target;
 	bool repeatable; /* [gpu:second] adds another */
 	bool required;
 	const char *doc;
@@ -39,10 +50,12 @@ struct spec_key_row {
 	enum spec_type type;
 	const char *unit;     /* "bytes", or NULL */
 	uint64_t min, max;    /* of SPEC_COUNT and SPEC_SIZE */
+	uint64_t step;        /* SPEC_SIZE must be a multiple of it; 0: any */
 	const char *fallback; /* default as the user would write it; NULL: none */
 	bool required;
 	const char *const *choices; /* of SPEC_CHOICE, NULL-terminated */
-	size_t offset;              /* of the field in its struct */
+	size_t offset;              /* of the field in its struct; of the first, if there are two */
+	size_t line_offset;         /* of the field for its line; 0: none */
 	const char *example;
 	const char *doc; /* one line */
 };

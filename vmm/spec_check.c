@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/spec_check.h"
+
+#include <string.h>
+
+#include "vmm/base/size.h"
+#include "vmm/base/text.h"
+
+const struct spec_value *spec_check_value(const struct spec_part *part, const char *key)
+{
+	for (size_t i = 0; i < part->value_count; i++)
+		if (strcmp(part->values[i].row->key, key) == 0)
+			return &part->values[i];
+	return NULL;
+}
+
+/* The value written for @key in the section @name that cannot be repeated, or NULL. */
+static const struct spec_value *find_value(const struct spec_parts *parts, const char *name,
+					   const char *key)
+{
+	const struct spec_value *value = NULL;
+
+	for (size_t i = 0; i < parts->count && value == NULL; i++)
+		if (strcmp(parts->items[i].row->name, name) == 0)
+			value = spec_check_value(&parts->items[i], key);
+	return value;
+}
+
+static void check_count(struct spec *spec, const struct spec_part *part, struct fail *fail)
+{
+	struct spec_gpu *gpu = &spec->gpus[part->position];
+	const struct spec_value *count = spec_check_value(part, "count");
+
+	if (count == NULL) {
+		gpu->count = gpu->address_count == 0 ? 1 : (unsigned)gpu->address_count;
+	} else if (gpu->count != 0 && gpu->address_count != 0 && gpu->count != gpu->address_count) {
+		spec_value_refuse(count, fail, "address names %zu", gpu->address_count);
+		fail_hint(fail, "write count = %zu, or leave count out", gpu->address_count);
+	}
+}
+
+/* Finds @address in the parts before @last, and in @last before its position @before. */
+static const struct spec_part *find_address(const struct spec *spec, const struct spec_parts *parts,
+					    const struct spec_part *last, size_t before,
+					    const char *address)
+{
+	for (const struct spec_part *part = parts->items; part <= last; part++) {
+		const struct spec_gpu *gpu;
+
+		if (part->row->target != SPEC_TARGET_GPU)
+			continue;
+		gpu = &spec->gpus[part->position];
+		for (size_t i = 0; i < (part == last ? before : gpu->address_count); i++)
+			if (strcmp(gpu->addresses[i], address) == 0)
+				return part;
+	}
+	return NULL;
+}
+
+static void check_addresses(const struct spec *spec, const struct spec_parts *parts,
+			    const struct spec_part *part, struct fail *fail)
+{
+	const struct spec_gpu *gpu = &spec->gpus[part->position];
+
+	for (size_t i = 0; i < gpu->address_count; i++) {
+		const struct spec_part *first = find_address(spec, parts, part, i,
+							     gpu->addresses[i]);
+
+		if (first == NULL)
+			continue;
+		spec_value_refuse(spec_check_value(part, "address"), fail, "%s is written twice",
+				  gpu->addresses[i]);
+		if (first != part)
+			fail_cause(fail, "also in %s, line %u", first->label,
+				   spec_check_value(first, "address")->line);
+	}
+}
+
+static void check_image(const struct spec *spec, const struct spec_parts *parts,
+			const struct spec_part *part, struct fail *fail)
+{
+	const char *image = spec->disks[part->position].image;
+
+	for (const struct spec_part *other = parts->items; other < part; other++) {
+		if (other->row->target != SPEC_TARGET_DISK ||
+		    !text_equal(image, spec->disks[other->position].image) || image == NULL)
+			continue;
+		spec_value_refuse(spec_check_value(part, "image"), fail,
+				  "the image is a disk of this VM already");
+		fail_cause(fail, "%s, line %u", other->label,
+			   spec_check_value(other, "image")->line);
+		return;
+	}
+}
+
+/*
+ * Whether a pair of files enforces Secure Boot is in the keys enrolled in the template, which only the
+ * descriptors that libvirt chooses by can tell: gpuvm would promise what it cannot see.
+ */
+static void check_secure_boot(const struct spec *spec, const struct spec_parts *parts,
+			      struct fail *fail)
+{
+	if (!spec->secure_boot || spec->firmware_code == NULL)
+		return;
+	spec_value_refuse(find_value(parts, "firmware", "secure_boot"), fail,
+			  "cannot be promised for files named by uefi");
+	fail_hint(fail, "write uefi = auto");
+}
+
+static void check_pages(const struct spec *spec, const struct spec_parts *parts, struct fail *fail)
+{
+	CLEANUP(text) char *near = NULL;
+
+	if (spec->hugepages != PLACE_PAGES_1_GIB || spec->memory_bytes % SIZE_GIB == 0)
+		return;
+	near = size_format((spec->memory_bytes + SIZE_GIB - 1) / SIZE_GIB * SIZE_GIB);
+	spec_value_refuse(find_value(parts, "vm", "memory"), fail,
+			  "not a multiple of the page size");
+	fail_cause(fail, "[numa] hugepages = 1 GiB, line %u", spec->hugepages_line);
+	fail_hint(fail, "write %s", near);
+}
+
+int spec_check(struct spec *spec, const struct spec_parts *parts, struct fail *fail)
+{
+	size_t before = fail->item_count;
+
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct spec_part *part = &parts->items[i];
+
+		switch (part->row->target) {
+		case SPEC_TARGET_GPU:
+			check_count(spec, part, fail);
+			check_addresses(spec, parts, part, fail);
+			break;
+		case SPEC_TARGET_DISK:
+			check_image(spec, parts, part, fail);
+			break;
+		case SPEC_TARGET_SPEC:
+			break;
+		}
+	}
+	check_secure_boot(spec, parts, fail);
+	check_pages(spec, parts, fail);
+	return fail->item_count == before ? 0 : -1;
+}
