@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/base/text.h"
+#include "vmm/domxml_internal.h"
+
+#define LOG_DIRECTORY "/var/log/libvirt/qemu"
+
+/* Every address is explicit: what libvirt places itself may land on a GPU's port, or on a new one. */
+static void add_address(xmlNodePtr device, const struct domain_address *address)
+{
+	xmlNodePtr node = domxml_child(device, "address");
+
+	domxml_attribute(node, "type", "pci");
+	domxml_attribute(node, "domain", "0x0000");
+	domxml_attribute(node, "bus", "0x%02x", address->bus);
+	domxml_attribute(node, "slot", "0x%02x", address->slot);
+	domxml_attribute(node, "function", "0x%x", address->function);
+	if (address->multifunction)
+		domxml_attribute(node, "multifunction", "on");
+}
+
+static const char *model_name(enum domain_controller_model model)
+{
+	switch (model) {
+	case DOMAIN_ROOT:
+		return "pcie-root";
+	case DOMAIN_EXPANDER:
+		return "pcie-expander-bus";
+	case DOMAIN_ROOT_PORT:
+		return "pcie-root-port";
+	}
+	return NULL;
+}
+
+static void add_target(xmlNodePtr node, const struct domain_controller *controller)
+{
+	xmlNodePtr target;
+
+	switch (controller->model) {
+	case DOMAIN_ROOT:
+		break;
+	case DOMAIN_EXPANDER:
+		target = domxml_child(node, "target");
+		domxml_attribute(target, "busNr", "%u", controller->bus_number);
+		if (controller->cell >= 0)
+			domxml_leaf(target, "node", "%d", controller->cell);
+		break;
+	case DOMAIN_ROOT_PORT:
+		domxml_attribute(domxml_child(node, "target"), "hotplug", "off");
+		break;
+	}
+}
+
+static void add_controllers(xmlNodePtr devices, const struct domain *domain)
+{
+	xmlNodePtr usb;
+
+	for (size_t i = 0; i < domain->controller_count; i++) {
+		const struct domain_controller *controller = &domain->controllers[i];
+		xmlNodePtr node = domxml_child(devices, "controller");
+
+		domxml_attribute(node, "type", "pci");
+		domxml_attribute(node, "index", "%u", controller->index);
+		domxml_attribute(node, "model", "%s", model_name(controller->model));
+		add_target(node, controller);
+		if (controller->model != DOMAIN_ROOT)
+			add_address(node, &controller->address);
+	}
+	/* Left out, libvirt would add one, on the first free port. */
+	usb = domxml_child(devices, "controller");
+	domxml_attribute(usb, "type", "usb");
+	domxml_attribute(usb, "model", "none");
+}
+
+static void add_disk(xmlNodePtr devices, const struct domain_disk *disk, bool boots)
+{
+	xmlNodePtr node = domxml_child(devices, "disk");
+	xmlNodePtr driver, target;
+
+	domxml_attribute(node, "type", "%s", disk->is_block ? "block" : "file");
+	domxml_attribute(node, "device", "disk");
+	driver = domxml_child(node, "driver");
+	domxml_attribute(driver, "name", "qemu");
+	domxml_attribute(driver, "type", "%s", disk->is_qcow2 ? "qcow2" : "raw");
+	domxml_attribute(driver, "cache", "none");
+	domxml_attribute(driver, "io", "native");
+	domxml_attribute(driver, "discard", "unmap");
+	domxml_attribute(driver, "iothread", "1");
+	domxml_attribute(domxml_child(node, "source"), disk->is_block ? "dev" : "file", "%s",
+			 disk->image);
+	target = domxml_child(node, "target");
+	domxml_attribute(target, "dev", "%s", disk->target);
+	domxml_attribute(target, "bus", "virtio");
+	if (boots)
+		domxml_attribute(domxml_child(node, "boot"), "order", "1");
+	add_address(node, &disk->address);
+}
+
+static void add_network(xmlNodePtr devices, const struct domain *domain)
+{
+	bool is_bridge = domain->spec->network == SPEC_NETWORK_BRIDGE;
+	const char *kind = is_bridge ? "bridge" : "network";
+	xmlNodePtr node = domxml_child(devices, "interface");
+
+	domxml_attribute(node, "type", "%s", kind);
+	if (domain->mac[0] != '\0')
+		domxml_attribute(domxml_child(node, "mac"), "address", "%s", domain->mac);
+	domxml_attribute(domxml_child(node, "source"), kind, "%s", domain->spec->network_source);
+	domxml_attribute(domxml_child(node, "model"), "type", "virtio");
+	domxml_attribute(domxml_child(node, "driver"), "name", "vhost");
+	domxml_attribute(domxml_child(node, "rom"), "enabled", "no");
+	add_address(node, &domain->network_address);
+}
+
+/* With a GPU for its only display a guest is blind until its driver runs: the console and its log. */
+static void add_console(xmlNodePtr devices, const struct domain *domain)
+{
+	xmlNodePtr serial = domxml_child(devices, "serial");
+	xmlNodePtr console = domxml_child(devices, "console");
+	xmlNodePtr log, target;
+
+	domxml_attribute(serial, "type", "pty");
+	log = domxml_child(serial, "log");
+	domxml_attribute(log, "file", LOG_DIRECTORY "/%s-serial.log", domain->spec->name);
+	domxml_attribute(log, "append", "on");
+	domxml_attribute(domxml_child(serial, "target"), "port", "0");
+	domxml_attribute(console, "type", "pty");
+	target = domxml_child(console, "target");
+	domxml_attribute(target, "type", "serial");
+	domxml_attribute(target, "port", "0");
+}
+
+static void add_source(xmlNodePtr hostdev, const struct device *device)
+{
+	xmlNodePtr address = domxml_child(domxml_child(hostdev, "source"), "address");
+
+	domxml_attribute(address, "domain", "0x%04x", device->domain);
+	domxml_attribute(address, "bus", "0x%02x", device->bus);
+	domxml_attribute(address, "slot", "0x%02x", device->slot);
+	domxml_attribute(address, "function", "0x%x", device->function);
+}
+
+static void add_hostdev(xmlNodePtr devices, const struct domain_hostdev *hostdev)
+{
+	xmlNodePtr node = domxml_child(devices, "hostdev");
+	const struct device *device = hostdev->device;
+	xmlNodePtr alias;
+
+	domxml_attribute(node, "mode", "subsystem");
+	domxml_attribute(node, "type", "pci");
+	domxml_attribute(node, "managed", "yes");
+	domxml_attribute(domxml_child(node, "driver"), "name", "vfio");
+	add_source(node, device);
+	alias = domxml_child(node, "alias");
+	if (!hostdev->seen_by_guest) {
+		domxml_attribute(alias, "name", "ua-held-%04x-%02x-%02x-%x", device->domain,
+				 device->bus, device->slot, device->function);
+		domxml_attribute(domxml_child(node, "address"), "type", "unassigned");
+		return;
+	}
+	domxml_attribute(alias, "name", "ua-gpu%zu-f%u", hostdev->gpu, hostdev->address.function);
+	/* The card's own firmware has run on the host; OVMF would only be slowed down by it. */
+	domxml_attribute(domxml_child(node, "rom"), "bar", "off");
+	add_address(node, &hostdev->address);
+}
+
+void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
+{
+	xmlNodePtr devices = domxml_child(root, "devices");
+
+	add_controllers(devices, domain);
+	for (size_t i = 0; i < domain->disk_count; i++)
+		add_disk(devices, &domain->disks[i], i == 0);
+	if (domain->has_network)
+		add_network(devices, domain);
+	add_console(devices, domain);
+	for (size_t i = 0; i < domain->hostdev_count; i++)
+		add_hostdev(devices, &domain->hostdevs[i]);
+	domxml_attribute(domxml_child(devices, "memballoon"), "model", "none");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts that domxml_format() puts together; for the domxml_*.c files only. */
+#ifndef GPUVM_VMM_DOMXML_INTERNAL_H
+#define GPUVM_VMM_DOMXML_INTERNAL_H
+
+#include <libxml/tree.h>
+
+#include "vmm/domain.h"
+
+/* A new last child of @parent. Never NULL: libxml2 running out of memory ends the process (mem.h). */
+xmlNodePtr domxml_child(xmlNodePtr parent, const char *name);
+
+/* The same with text in it. */
+void domxml_leaf(xmlNodePtr parent, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Adds an attribute. What XML 1.0 cannot hold (control characters, malformed UTF-8) is written as
+ * \xNN, so that the document stays one.
+ */
+void domxml_attribute(xmlNodePtr node, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* @text as XML 1.0 can hold it: itself, or with \xNN for what it cannot. The caller frees. */
+char *domxml_text(const char *text);
+
+/* <metadata>: the owner, the spec, each GPU with its functions' former drivers. */
+void domxml_metadata_add(xmlNodePtr root, const struct domain *domain);
+
+/* What of the host the guest runs on: memory and its pages, vCPUs, pins, nodes. */
+void domxml_cpu_add_resources(xmlNodePtr root, const struct domain *domain);
+
+/* <cpu>: what the guest sees of them. */
+void domxml_cpu_add_model(xmlNodePtr root, const struct domain *domain);
+
+/* <devices>. */
+void domxml_devices_add(xmlNodePtr root, const struct domain *domain);
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "vmm/base/text.h"
+#include "vmm/domxml.h"
+#include "vmm/domxml_internal.h"
+
+static xmlNodePtr add(xmlNodePtr parent, const char *name, xmlNsPtr space)
+{
+	xmlNodePtr node = domxml_child(parent, name);
+
+	xmlSetNs(node, space);
+	return node;
+}
+
+static void add_function(xmlNodePtr gpu, const struct domain_hostdev *hostdev, xmlNsPtr space)
+{
+	xmlNodePtr function = add(gpu, "function", space);
+	const struct device *device = hostdev->device;
+
+	domxml_attribute(function, "address", "%s", device->address);
+	if (device->driver != NULL)
+		domxml_attribute(function, "driver", "%s", device->driver);
+	if (device->driver_override != NULL)
+		domxml_attribute(function, "override", "%s", device->driver_override);
+	if (!hostdev->seen_by_guest)
+		domxml_attribute(function, "held", "yes");
+}
+
+void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
+{
+	const struct spec *spec = domain->spec;
+	const struct placement *placement = domain->placement;
+	xmlNodePtr vm = domxml_child(domxml_child(root, "metadata"), "vm");
+	xmlNsPtr space = xmlNewNs(vm, BAD_CAST DOMXML_NAMESPACE, BAD_CAST "gpuvm");
+	xmlNodePtr node;
+
+	if (space == NULL)
+		abort();
+	xmlSetNs(vm, space);
+	node = add(vm, "owner", space);
+	domxml_attribute(node, "uid", "%u", domain->identity.uid);
+	domxml_attribute(node, "name", "%s", domain->identity.user);
+	if (spec->autostart)
+		add(vm, "autostart", space);
+	domxml_leaf(vm, "spec", "%s", spec->text);
+	node = xmlGetLastChild(vm);
+	xmlSetNs(node, space);
+	domxml_attribute(node, "file", "%s", spec->file);
+	domxml_attribute(node, "directory", "%s", spec->directory);
+	for (size_t i = 0; i < placement->gpu_count; i++) {
+		node = add(vm, "gpu", space);
+		domxml_attribute(node, "address", "%s", placement->gpus[i].gpu->device->address);
+		for (size_t j = 0; j < domain->hostdev_count; j++)
+			if (domain->hostdevs[j].gpu == i)
+				add_function(node, &domain->hostdevs[j], space);
+	}
+}
