@@ -292,7 +292,7 @@ static int by_address(const void *a, const void *b)
 }
 
 /* False if libpci itself cannot start. */
-static bool open_access(struct pci_access *access, char *path)
+static bool open_access(struct pci_access *access, char *path, char *names)
 {
 	access->method = PCI_ACCESS_SYS_BUS_PCI; /* others would show the machine this runs on */
 	access->error = escape;
@@ -302,6 +302,8 @@ static bool open_access(struct pci_access *access, char *path)
 	if (setjmp(way_out) != 0)
 		return false;
 	pci_set_param(access, "sysfs.path", path);
+	if (names != NULL)
+		pci_set_name_list_path(access, names, 0);
 	pci_init(access);
 	return true;
 }
@@ -310,10 +312,13 @@ int device_list_read(const struct root *root, struct device_list **ret_list, str
 {
 	__attribute__((cleanup(access_cleanup))) struct pci_access *access = pci_alloc();
 	CLEANUP(text) char *path = root_path(root, "/sys/bus/pci");
+	/* A snapshot may bring names; the machine's own pci.ids does for one that does not. */
+	CLEANUP(text) char *ids = root_path(root, "/usr/share/misc/pci.ids");
 	CLEANUP(root_names) char **names = root_names(root, DEVICES);
+	bool own_ids = !root->live && root_exists(root, "/usr/share/misc/pci.ids");
 	struct device_list *list;
 
-	if (!open_access(access, path)) {
+	if (!open_access(access, path, own_ids ? ids : NULL)) {
 		access = NULL; /* half open: pci_cleanup would not find its method */
 		fail_add(fail, FAIL_FAIL, "the PCI functions of this host cannot be read");
 		return fail_cause(fail, "libpci cannot use %s", path);
