@@ -10,6 +10,8 @@
 #ifndef GPUVM_BASE_FAIL_H
 #define GPUVM_BASE_FAIL_H
 
+#include "vmm/base/cleanup.h"
+
 #include <stddef.h>
 
 /* Who has to act. Exit codes and names are published: they never change. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: what was typed, and the table of commands that it may name. */
+#ifndef GPUVM_CLI_CLI_H
+#define GPUVM_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmm/base/fail.h"
+
+/* Options that only some commands take; the others are for all. */
+enum cli_option_bit {
+	CLI_FOR_ALL = 0,
+	CLI_XML = 1 << 0,
+	CLI_FORCE = 1 << 1,
+	CLI_ALL = 1 << 2,
+	CLI_TIMEOUT = 1 << 3,
+	CLI_AUTOSTART = 1 << 4,
+};
+
+enum cli_option_type {
+	CLI_FLAG,   /* bool */
+	CLI_TEXT,   /* const char * */
+	CLI_NUMBER, /* unsigned */
+};
+
+struct cli_option {
+	const char *name;     /* "json" */
+	char letter;          /* 'h', or 0 */
+	const char *argument; /* "DIR", or NULL for CLI_FLAG */
+	enum cli_option_type type;
+	size_t offset; /* of its field in struct cli */
+	unsigned bit;  /* CLI_FOR_ALL, or the bit in command.options that allows it */
+	const char *doc;
+};
+
+struct cli_command;
+
+/* One invocation. Texts are borrowed from argv. */
+struct cli {
+	const struct cli_command *command; /* NULL: none was given */
+	const char *word;                  /* the command as typed */
+	char **args;                       /* behind it */
+	size_t arg_count;
+	bool help, version, json, xml, force, all, autostart;
+	const char *root_directory, *uri;
+	unsigned timeout_s; /* 0: not given */
+};
+
+struct cli_command {
+	const char *name;
+	const char *arguments;                                /* "SPEC|NAME" */
+	size_t least, most;                                   /* of arguments */
+	unsigned options;                                     /* bits */
+	int (*run)(const struct cli *cli, struct fail *fail); /* prints its result itself */
+	const char *summary;                                  /* one line */
+	const char *more;                                     /* what help NAME adds; may be "" */
+};
+
+/* The tables, ended by a row without name. Static. */
+const struct cli_command *cli_commands(void);
+const struct cli_option *cli_options(void);
+
+/* The command named @name, or NULL. */
+const struct cli_command *cli_command(const char *name);
+
+/* Reads argv into @cli. FAIL_USAGE for what is not in the tables; FAIL_REFUSED for a verb that a GPU VM
+ * does not have. @cli->json is set even then, so that the failure is printed as asked. */
+int cli_parse(int argc, char **argv, struct cli *cli, struct fail *fail);
+
+/* One function per command, each in the file of its name. */
+int gpus_run(const struct cli *cli, struct fail *fail);
+int plan_run(const struct cli *cli, struct fail *fail);
+int start_run(const struct cli *cli, struct fail *fail);
+int stop_run(const struct cli *cli, struct fail *fail);
+int list_run(const struct cli *cli, struct fail *fail);
+int show_run(const struct cli *cli, struct fail *fail);
+int delete_run(const struct cli *cli, struct fail *fail);
+int help_run(const struct cli *cli, struct fail *fail);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+#include "topo/host.h"
+#include "vmm/base/cleanup.h"
+#include "vmm/base/mem.h"
+#include "vmm/base/size.h"
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/out.h"
+#include "vmm/hv.h"
+#include "vmm/usage.h"
+
+static const char *role_name(enum gpu_member_role role)
+{
+	switch (role) {
+	case GPU_MEMBER_FUNCTION:
+		return "function";
+	case GPU_MEMBER_HELD:
+		return "held";
+	case GPU_MEMBER_GPU:
+		return "gpu";
+	case GPU_MEMBER_GPU_FUNCTION:
+		return "gpu_function";
+	case GPU_MEMBER_BRIDGE:
+		return "bridge";
+	case GPU_MEMBER_IN_USE:
+		return "in_use";
+	}
+	return "unknown";
+}
+
+static json_t *members_json(const struct gpu *gpu)
+{
+	json_t *members = json_array();
+
+	for (size_t i = 0; i < gpu->member_count; i++) {
+		const struct device *device = gpu->members[i].device;
+		CLEANUP(text) char *title = device_title(device);
+
+		if (device == gpu->device)
+			continue;
+		json_array_append_new(members,
+				      json_pack("{s:s, s:o, s:s, s:o}", "address", device->address,
+						"name", out_text_or_null(title), "role",
+						role_name(gpu->members[i].role), "driver",
+						out_text_or_null(device->driver)));
+	}
+	return members;
+}
+
+static json_t *bars_json(const struct device *device)
+{
+	json_t *bars = json_array();
+
+	for (int i = 0; i < DEVICE_BARS; i++) {
+		const struct device_bar *bar = &device->bars[i];
+
+		if (bar->size_bytes == 0 || !bar->is_memory)
+			continue;
+		json_array_append_new(bars, json_pack("{s:i, s:I, s:b, s:b, s:b}", "bar", i,
+						      "size_bytes", (json_int_t)bar->size_bytes,
+						      "is_64bit", bar->is_64bit, "is_prefetchable",
+						      bar->is_prefetchable, "is_assigned",
+						      bar->address != 0));
+	}
+	return bars;
+}
+
+static json_t *gpu_json(const struct host *host, const struct gpu *gpu,
+			const struct place_taken *taken)
+{
+	const struct device *device = gpu->device;
+	const char *holder = place_gpu_holder(gpu, taken);
+	const char *state = holder != NULL              ? "held"
+			    : gpu->offer != GPU_OFFERED ? "not offered"
+							: "free";
+	CLEANUP(text) char *title = device_title(device);
+	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
+
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "address",
+			 device->address, "name", out_text_or_null(title), "id", id, "numa_node",
+			 out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
+			 out_number_or_null(device->iommu_group), "group_members",
+			 members_json(gpu), "driver", out_text_or_null(device->driver), "bars",
+			 bars_json(device), "state", state, "holder", out_text_or_null(holder),
+			 "reason", out_text_or_null(gpu->offer_reason));
+}
+
+static char *cell_address(const json_t *row)
+{
+	return out_cell(row, "address");
+}
+
+static char *cell_name(const json_t *row)
+{
+	return out_cell(row, "name");
+}
+
+static char *cell_id(const json_t *row)
+{
+	return out_cell(row, "id");
+}
+
+static char *cell_node(const json_t *row)
+{
+	return out_cell(row, "numa_node");
+}
+
+static char *cell_group(const json_t *row)
+{
+	char *text = out_cell(row, "iommu_group");
+	size_t i;
+	const json_t *member;
+
+	json_array_foreach(
+		json_object_get(row, "group_members"), i,
+		member) if (!text_equal(json_string_value(json_object_get(member, "role")),
+					"bridge"))
+		text_add(&text, "%s%s", i == 0 ? " with " : ", ",
+			 json_string_value(json_object_get(member, "address")));
+	return text;
+}
+
+static char *cell_driver(const json_t *row)
+{
+	return out_cell(row, "driver");
+}
+
+static char *cell_bars(const json_t *row)
+{
+	char *text = NULL;
+	size_t i;
+	const json_t *bar;
+
+	json_array_foreach(json_object_get(row, "bars"), i, bar)
+	{
+		json_int_t bytes = json_integer_value(json_object_get(bar, "size_bytes"));
+		CLEANUP(text) char *size = size_format((uint64_t)bytes);
+
+		text_join(&text, " + ", size);
+	}
+	return text == NULL ? mem_strdup("-") : text;
+}
+
+static char *cell_state(const json_t *row)
+{
+	const char *holder = json_string_value(json_object_get(row, "holder"));
+	const char *reason = json_string_value(json_object_get(row, "reason"));
+	char *state = out_cell(row, "state");
+
+	if (holder != NULL)
+		text_add(&state, " by %s", holder);
+	else if (reason != NULL)
+		text_add(&state, ": %s", reason);
+	return state;
+}
+
+static const struct out_column columns[] = {
+	{ "ADDRESS", cell_address }, { "GPU", cell_name },    { "ID", cell_id },
+	{ "NODE", cell_node },       { "GROUP", cell_group }, { "DRIVER", cell_driver },
+	{ "BARS", cell_bars },       { "STATE", cell_state },
+};
+
+/* What is held is worth knowing, not worth failing for. */
+static struct usage *read_usage(const struct cli *cli, const struct host *host, char **ret_unknown)
+{
+	CLEANUP(fail) struct fail unknown = { 0 };
+	CLEANUP(hv) struct hv *hv = NULL;
+	struct usage *usage = NULL;
+
+	if (!host->live)
+		*ret_unknown = mem_strdup("the host was read with --root");
+	else if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, &unknown) < 0)
+		*ret_unknown = text_format("%s (%s)", unknown.items[0].what,
+					   unknown.items[0].cause);
+	if (usage_read(hv, host->live ? NULL : "/nonexistent", host->machine, NULL, &usage,
+		       &unknown) < 0) {
+		*ret_unknown = mem_strdup(unknown.items[0].what);
+		(void)usage_read(NULL, "/nonexistent", host->machine, NULL, &usage, &unknown);
+	}
+	return usage;
+}
+
+static void print(const struct host *host, const json_t *rows, const char *unknown)
+{
+	if (json_array_size(rows) == 0)
+		out_line("This host has no GPU (PCI class 03 or 12).");
+	else
+		out_table(columns, sizeof columns / sizeof *columns, rows);
+	if (!host->has_iommu && host->gpus->count > 0)
+		out_note("No GPU can be given to a VM: the IOMMU is off.\n  hint: %s",
+			 host->iommu_hint);
+	if (unknown != NULL)
+		out_note("Not known who holds them: %s", unknown);
+}
+
+int gpus_run(const struct cli *cli, struct fail *fail)
+{
+	CLEANUP(root) struct root *root = NULL;
+	CLEANUP(host) struct host *host = NULL;
+	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(text) char *unknown = NULL;
+	struct place_taken taken;
+	json_t *rows;
+
+	if (root_open(cli->root_directory, &root, fail) < 0 || host_read(root, &host, fail) < 0)
+		return -1;
+	usage = read_usage(cli, host, &unknown);
+	taken = usage_taken(usage);
+	rows = json_array();
+	for (size_t i = 0; i < host->gpus->count; i++)
+		json_array_append_new(rows, gpu_json(host, &host->gpus->gpus[i], &taken));
+	if (cli->json) {
+		out_json(json_pack("{s:o, s:b, s:o}", "gpus", rows, "has_iommu", host->has_iommu,
+				   "holders_unknown", out_text_or_null(unknown)));
+		return 0;
+	}
+	print(host, rows, unknown);
+	json_decref(rows);
+	return 0;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "vmm/base/cleanup.h"
+#include "vmm/base/size.h"
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/out.h"
+#include "vmm/cli/refused.h"
+#include "vmm/spec.h"
+
+static void help_options(unsigned bits, bool for_all)
+{
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++) {
+		CLEANUP(text) char *left = NULL;
+
+		if (row->bit == CLI_FOR_ALL ? !for_all : (row->bit & bits) == 0)
+			continue;
+		if (row->letter != 0)
+			text_add(&left, "-%c, ", row->letter);
+		text_add(&left, "--%s", row->name);
+		if (row->argument != NULL)
+			text_add(&left, " %s", row->argument);
+		out_line("  %-20s %s", left, row->doc);
+	}
+}
+
+static void help_all(void)
+{
+	out_line("usage: gpuvm COMMAND [ARGUMENT] [OPTION]...");
+	out_line("Boots GPU virtual machines from INI files on this machine.");
+	out_line("%s", "");
+	out_heading("Commands");
+	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++) {
+		CLEANUP(text) char *left = text_format("%s %s", row->name, row->arguments);
+
+		out_line("  %-20s %s", row->name[0] == 'h' ? "help [TOPIC]" : left, row->summary);
+	}
+	out_line("%s", "");
+	out_heading("Options");
+	help_options(~0u, true);
+	out_line("%s", "");
+	out_line("First: gpuvm gpus   then: gpuvm help spec   then: gpuvm start FILE.ini");
+}
+
+static void help_command(const struct cli_command *command)
+{
+	out_line("usage: gpuvm %s%s%s [OPTION]...", command->name,
+		 *command->arguments == '\0' ? "" : " ", command->arguments);
+	out_line("%s", command->summary);
+	if (*command->more != '\0')
+		out_line("\n%s", command->more);
+	out_line("%s", "");
+	out_heading("Options");
+	help_options(command->options, true);
+}
+
+static char *range_of(const struct spec_key_row *row)
+{
+	CLEANUP(text) char *range = NULL;
+
+	if (row->type == SPEC_COUNT) {
+		text_add(&range, "%llu to %llu", (unsigned long long)row->min,
+			 (unsigned long long)row->max);
+	} else if (row->type == SPEC_SIZE) {
+		CLEANUP(text) char *least = size_format(row->min);
+		CLEANUP(text) char *most = size_format(row->max);
+
+		text_add(&range, "%s to %s", least, most);
+	} else if (row->type == SPEC_BOOLEAN) {
+		text_add(&range, "yes, no");
+	}
+	for (const char *const *choice = row->choices; choice != NULL && *choice != NULL; choice++)
+		text_join(&range, ", ", *choice);
+	return STEAL(range);
+}
+
+static void help_key(const struct spec_key_row *row)
+{
+	CLEANUP(text) char *range = range_of(row);
+	CLEANUP(text) char *note = NULL;
+
+	if (range != NULL)
+		text_join(&note, "; ", range);
+	if (row->required)
+		text_join(&note, "; ", "required");
+	if (row->fallback != NULL) {
+		text_join(&note, "; ", "default ");
+		text_add(&note, "%s", row->fallback);
+	}
+	out_line("  %-12s %s%s%s%s", row->key, row->doc, note == NULL ? "" : " (",
+		 note == NULL ? "" : note, note == NULL ? "" : ")");
+	out_line("  %-12s   %s = %s", "", row->key, row->example);
+}
+
+static void help_spec(void)
+{
+	out_line("A spec is an INI file: [section], key = value, comments after ; or #.");
+	for (const struct spec_section_row *section = spec_sections(); section->name != NULL;
+	     section++) {
+		out_line("%s", "");
+		out_line("[%s]  %s%s", section->name, section->doc,
+			 section->repeatable ? "; another one: a label behind a colon" : "");
+		for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
+			if (text_equal(row->section, section->name))
+				help_key(row);
+	}
+}
+
+static void help_exit(void)
+{
+	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
+		const struct fail_kind_row *row = fail_kind_row((enum fail_kind)kind);
+
+		out_line("%d  %-8s %s", row->exit_code, row->title, row->meaning);
+	}
+}
+
+static void help_refused(void)
+{
+	for (const struct refused_verb *row = refused_verbs(); row->verb != NULL; row++) {
+		out_line("%-17s %s", row->verb, row->reason);
+		out_line("%-17s instead: %s", "", row->instead);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*print)(void);
+} topics[] = {
+	{ "spec", help_spec },
+	{ "exit", help_exit },
+	{ "refused", help_refused },
+};
+
+static int help_topic(const char *topic, struct fail *fail)
+{
+	const struct cli_command *command = cli_command(topic);
+
+	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+		if (text_equal(topics[i].name, topic)) {
+			topics[i].print();
+			return 0;
+		}
+	}
+	if (command == NULL) {
+		fail_add(fail, FAIL_USAGE, "there is no help on \"%s\"", topic);
+		return fail_hint(fail, "gpuvm help");
+	}
+	help_command(command);
+	return 0;
+}
+
+/* The same tables for programs. */
+static int help_json(void)
+{
+	json_t *commands = json_array();
+	json_t *keys = json_array();
+
+	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
+		json_array_append_new(commands,
+				      json_pack("{s:s, s:s, s:s}", "name", row->name, "arguments",
+						row->arguments, "summary", row->summary));
+	for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
+		json_array_append_new(keys, json_pack("{s:s, s:s, s:o, s:b, s:s}", "section",
+						      row->section, "key", row->key, "default",
+						      out_text_or_null(row->fallback), "required",
+						      row->required, "doc", row->doc));
+	out_json(json_pack("{s:o, s:o}", "commands", commands, "spec_keys", keys));
+	return 0;
+}
+
+int help_run(const struct cli *cli, struct fail *fail)
+{
+	if (cli->json)
+		return help_json();
+	if (cli->help && cli->command != NULL)
+		return help_topic(cli->command->name, fail);
+	if (cli->arg_count > 0)
+		return help_topic(cli->args[0], fail);
+	help_all();
+	return 0;
+}

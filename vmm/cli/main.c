@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/out.h"
+
+static const struct cli_command commands[] = {
+	{ .name = "gpus",
+	  .arguments = "",
+	  .run = gpus_run,
+	  .summary = "show this host's GPUs: where they sit, what they are, who has them",
+	  .more = "A GPU is free, held by a VM, or not offered: the reason says why words in a\n"
+		  "spec never choose it. Its IOMMU group's other members travel with it." },
+	{ .name = "plan",
+	  .arguments = "SPEC",
+	  .least = 1,
+	  .most = 1,
+	  .options = CLI_XML,
+	  .run = plan_run,
+	  .summary = "show what start would do, and why, without doing it",
+	  .more = "Needs no rights, and no daemon: it then says what it does not know." },
+	{ .name = "start",
+	  .arguments = "SPEC|NAME",
+	  .least = 0,
+	  .most = 1,
+	  .options = CLI_FORCE | CLI_AUTOSTART,
+	  .run = start_run,
+	  .summary = "reserve the GPUs, choose the CPUs and memory next to them, start the VM",
+	  .more = "SPEC is a path: it has a '/' or ends in .ini. NAME is a VM that was started\n"
+		  "before; it is planned anew. A VM that runs already is left as it is (exit 0)." },
+	{ .name = "stop",
+	  .arguments = "NAME|--all",
+	  .least = 0,
+	  .most = 1,
+	  .options = CLI_FORCE | CLI_ALL | CLI_TIMEOUT,
+	  .run = stop_run,
+	  .summary = "ask the guest to shut down, wait, check that the host has its GPU back",
+	  .more = "With --force its power is cut if it does not go in time." },
+	{ .name = "list",
+	  .arguments = "",
+	  .run = list_run,
+	  .summary = "show gpuvm's VMs, running or not, and starts under way",
+	  .more = "" },
+	{ .name = "show",
+	  .arguments = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .run = show_run,
+	  .summary = "show one VM: its GPUs, pins, memory, console and log",
+	  .more = "" },
+	{ .name = "delete",
+	  .arguments = "NAME",
+	  .least = 1,
+	  .most = 1,
+	  .options = CLI_FORCE,
+	  .run = delete_run,
+	  .summary = "forget a VM that is off, its UEFI variables included; disks stay",
+	  .more = "" },
+	{ .name = "help",
+	  .arguments = "[COMMAND|spec|exit|refused]",
+	  .least = 0,
+	  .most = 1,
+	  .run = help_run,
+	  .summary = "show help: for a command, the spec's keys, exit codes, what is refused",
+	  .more = "" },
+	{ .name = NULL },
+};
+
+const struct cli_command *cli_commands(void)
+{
+	return commands;
+}
+
+const struct cli_command *cli_command(const char *name)
+{
+	for (const struct cli_command *row = commands; row->name != NULL; row++)
+		if (text_equal(row->name, name))
+			return row;
+	return NULL;
+}
+
+static int run(const struct cli *cli, struct fail *fail)
+{
+	if (cli->version) {
+		out_line("gpuvm %s", GPUVM_VERSION);
+		return 0;
+	}
+	if (cli->help || cli->command == NULL)
+		return help_run(cli, fail);
+	return cli->command->run(cli, fail);
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(fail) struct fail fail = { 0 };
+	struct cli cli = { 0 };
+
+	if (cli_parse(argc, argv, &cli, &fail) == 0 && run(&cli, &fail) == 0 &&
+	    (fflush(stdout) != 0 || ferror(stdout))) {
+		fail_add(&fail, FAIL_FAIL, "the output could not be written");
+		fail_cause(&fail, "standard output: %s", strerror(errno));
+	}
+	if (fail.kind != FAIL_NONE)
+		out_fail(&fail, cli.json);
+	return fail_kind_row(fail.kind)->exit_code;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/refused.h"
+
+#define OPTIONS_MOST 32
+
+static const struct cli_option options[] = {
+	{ .name = "help",
+	  .letter = 'h',
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, help),
+	  .doc = "show help, for the command if one is given" },
+	{ .name = "version",
+	  .letter = 'V',
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, version),
+	  .doc = "show the version" },
+	{ .name = "json",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, json),
+	  .doc = "print one JSON value, for programs" },
+	{ .name = "root",
+	  .argument = "DIR",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, root_directory),
+	  .doc = "read the host from a copy of its /sys and /proc" },
+	{ .name = "connect",
+	  .argument = "URI",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, uri),
+	  .doc = "libvirt's URI (default qemu:///system)" },
+	{ .name = "xml",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, xml),
+	  .bit = CLI_XML,
+	  .doc = "print the domain XML that start would use" },
+	{ .name = "force",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, force),
+	  .bit = CLI_FORCE,
+	  .doc = "another user's VM too; stop: cut the power at the deadline" },
+	{ .name = "all",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, all),
+	  .bit = CLI_ALL,
+	  .doc = "every running VM of yours (with --force: of everybody)" },
+	{ .name = "timeout",
+	  .argument = "SECONDS",
+	  .type = CLI_NUMBER,
+	  .offset = offsetof(struct cli, timeout_s),
+	  .bit = CLI_TIMEOUT,
+	  .doc = "how long the guest may take to shut down (default 120)" },
+	{ .name = "autostart",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, autostart),
+	  .bit = CLI_AUTOSTART,
+	  .doc = "start every VM whose spec says autostart = yes (at boot)" },
+	{ .name = NULL },
+};
+
+const struct cli_option *cli_options(void)
+{
+	return options;
+}
+
+/* getopt's tables, made from ours; an option's value is 256 plus its row. */
+static void fill_getopt(struct option *ret_long, char *ret_short)
+{
+	size_t i = 0;
+
+	*ret_short++ = ':';
+	for (; options[i].name != NULL; i++) {
+		ret_long[i] = (struct option){ .name = options[i].name,
+					       .has_arg = options[i].argument == NULL
+								  ? no_argument
+								  : required_argument,
+					       .val = 256 + (int)i };
+		if (options[i].letter != 0)
+			*ret_short++ = options[i].letter;
+	}
+	ret_long[i] = (struct option){ 0 };
+	*ret_short = '\0';
+}
+
+static const struct cli_option *option_of(int value)
+{
+	for (const struct cli_option *row = options; row->name != NULL; row++)
+		if (value == 256 + (int)(row - options) ||
+		    (row->letter != 0 && value == row->letter))
+			return row;
+	return NULL;
+}
+
+static int take_value(const struct cli_option *option, const char *value, struct cli *cli,
+		      struct fail *fail)
+{
+	void *field = (char *)cli + option->offset;
+	unsigned long long number;
+
+	switch (option->type) {
+	case CLI_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case CLI_TEXT:
+		*(const char **)field = value;
+		return 0;
+	case CLI_NUMBER:
+		if (!text_number(value, &number) || number == 0 || number > 86400) {
+			fail_add(fail, FAIL_USAGE,
+				 "--%s %s: not a number of seconds from 1 to "
+				 "86400",
+				 option->name, value);
+			return -1;
+		}
+		*(unsigned *)field = (unsigned)number;
+		return 0;
+	}
+	return 0;
+}
+
+static int unknown_option(const char *typed, struct fail *fail)
+{
+	const char *names[OPTIONS_MOST];
+	const char *nearest;
+	size_t count = 0;
+
+	for (const struct cli_option *row = options; row->name != NULL; row++)
+		names[count++] = row->name;
+	names[count] = NULL;
+	nearest = text_nearest(typed + strspn(typed, "-"), names);
+	fail_add(fail, FAIL_USAGE, "there is no option %s", typed);
+	return nearest != NULL ? fail_hint(fail, "did you mean --%s?", nearest)
+			       : fail_hint(fail, "gpuvm help");
+}
+
+static int unknown_command(const char *typed, struct fail *fail)
+{
+	const struct refused_verb *verb = refused_find(typed);
+	const char *nearest;
+	const char *names[64];
+	size_t count = 0;
+
+	if (verb != NULL) {
+		fail_add(fail, FAIL_REFUSED, "a GPU VM cannot do this: %s", verb->verb);
+		fail_cause(fail, "%s", verb->reason);
+		return fail_hint(fail, "%s", verb->instead);
+	}
+	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
+		names[count++] = row->name;
+	names[count] = NULL;
+	nearest = text_nearest(typed, names);
+	fail_add(fail, FAIL_USAGE, "there is no command \"%s\"", typed);
+	return nearest != NULL ? fail_hint(fail, "did you mean: gpuvm %s?", nearest)
+			       : fail_hint(fail, "gpuvm help");
+}
+
+static int check_against_command(const struct cli *cli, unsigned bits_given, struct fail *fail)
+{
+	const struct cli_command *command = cli->command;
+
+	for (const struct cli_option *row = options; row->name != NULL; row++) {
+		if ((row->bit & bits_given) != 0 && (row->bit & command->options) == 0) {
+			fail_add(fail, FAIL_USAGE, "gpuvm %s has no option --%s", command->name,
+				 row->name);
+			return fail_hint(fail, "gpuvm help %s", command->name);
+		}
+	}
+	if (cli->help)
+		return 0;
+	if (cli->arg_count < command->least)
+		fail_add(fail, FAIL_USAGE, "gpuvm %s needs %s", command->name, command->arguments);
+	else if (cli->arg_count > command->most)
+		fail_add(fail, FAIL_USAGE, "gpuvm %s: one argument too many: \"%s\"", command->name,
+			 cli->args[command->most]);
+	else
+		return 0;
+	return fail_hint(fail, "gpuvm help %s", command->name);
+}
+
+static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_bits,
+			 struct fail *fail)
+{
+	struct option long_options[OPTIONS_MOST];
+	char short_options[OPTIONS_MOST];
+	int value;
+
+	fill_getopt(long_options, short_options);
+	opterr = 0;
+	/* --json first: it decides how a mistake among the others is told. */
+	for (int i = 1; i < argc && !text_equal(argv[i], "--"); i++)
+		if (text_equal(argv[i], "--json"))
+			cli->json = true;
+	while ((value = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		const struct cli_option *option = option_of(value);
+
+		if (value == ':') {
+			fail_add(fail, FAIL_USAGE, "%s needs a value", argv[optind - 1]);
+			return fail_hint(fail, "gpuvm help");
+		}
+		if (option == NULL)
+			return unknown_option(argv[optind - 1], fail);
+		*ret_bits |= option->bit;
+		if (take_value(option, optarg, cli, fail) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cli_parse(int argc, char **argv, struct cli *cli, struct fail *fail)
+{
+	unsigned bits = 0;
+
+	if (parse_options(argc, argv, cli, &bits, fail) < 0)
+		return -1;
+	if (optind >= argc)
+		return 0;
+	cli->word = argv[optind];
+	cli->args = argv + optind + 1;
+	cli->arg_count = (size_t)(argc - optind - 1);
+	cli->command = cli_command(cli->word);
+	if (cli->command == NULL)
+		return unknown_command(cli->word, fail);
+	return check_against_command(cli, bits, fail);
+}

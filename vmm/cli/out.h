@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only code that writes standard output. What a command found is a JSON value; --json prints it, and
+ * the text for people is made from the same value, so the two cannot differ.
+ */
+#ifndef GPUVM_CLI_OUT_H
+#define GPUVM_CLI_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "vmm/base/fail.h"
+
+/* One column of a table: @text makes the cell of a row (a JSON object). The result is freed. */
+struct out_column {
+	const char *heading;
+	char *(*text)(const json_t *row);
+};
+
+/* Prints @rows (an array of objects) under aligned headings; the headings are bold on a terminal. */
+void out_table(const struct out_column *columns, size_t count, const json_t *rows);
+
+/* One line. */
+void out_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A heading: bold on a terminal. */
+void out_heading(const char *text);
+
+/* @value as JSON with "format": 1 put first; indented, keys in the order they were set. Takes @value. */
+void out_json(json_t *value);
+
+/* A progress line on standard error: replaced by the next on a terminal, else a line of its own. */
+void out_progress(const char *text);
+void out_progress_end(void);
+
+/* The failure: on standard error for people; with @json also as {"error": ...} on standard output. */
+void out_fail(const struct fail *fail, bool json);
+
+/* A note beside the result, on standard error. */
+void out_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* JSON strings and numbers that may be absent: null then. New references. */
+json_t *out_text_or_null(const char *text);
+json_t *out_number_or_null(long long number); /* null below 0 */
+
+/* Cells for the common types: a text member, a number member ("-" for null). New strings. */
+char *out_cell(const json_t *row, const char *key);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What a launch came to, as JSON: the source of `plan`'s and `start`'s texts. */
+#ifndef GPUVM_CLI_RESULT_H
+#define GPUVM_CLI_RESULT_H
+
+#include <jansson.h>
+
+#include "vmm/launch.h"
+
+/* The placement of @launch, which has one: gpus, cells, vcpus, emulator_cpus, firmware, reasons and what is
+ * not known. New reference. */
+json_t *result_plan(const struct launch *launch);
+
+/* Prints result_plan()'s value for people. */
+void result_print(const json_t *plan);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+#include "topo/host.h"
+#include "vmm/base/mem.h"
+#include "vmm/base/size.h"
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/out.h"
+#include "vmm/cli/vm.h"
+#include "vmm/usage.h"
+
+static json_t *functions_json(const struct usage_vm *vm, const struct host *host)
+{
+	json_t *functions = json_array();
+
+	for (size_t i = 0; i < vm->guest->hostdev_count; i++) {
+		const char *address = vm->guest->hostdevs[i];
+		const struct device *device = device_find(host->devices, address);
+		CLEANUP(text) char *title = device == NULL ? NULL : device_title(device);
+
+		json_array_append_new(
+			functions,
+			json_pack("{s:s, s:o, s:o, s:o}", "address", address, "name",
+				  out_text_or_null(title), "driver",
+				  out_text_or_null(device == NULL ? NULL : device->driver),
+				  "numa_node",
+				  out_number_or_null(device == NULL ? -1 : device->numa_node)));
+	}
+	return functions;
+}
+
+static json_t *show_json(const struct cli *cli, const struct usage_vm *vm, const struct host *host)
+{
+	json_t *result = vm_json(vm, host);
+	CLEANUP(text) char *cpus = machine_cpus_format(vm->guest->vcpu_cpus);
+	CLEANUP(text)
+	char *console = text_format("virsh -c %s console %s",
+				    cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, vm->domain->name);
+
+	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
+	json_object_set_new(result, "spec", out_text_or_null(vm->guest->spec_file));
+	json_object_set_new(result, "functions", functions_json(vm, host));
+	json_object_set_new(result, "vcpu_cpus", out_text_or_null(cpus));
+	json_object_set_new(result, "console", out_text_or_null(console));
+	json_object_set_new(result, "serial_log", out_text_or_null(vm->guest->serial_log));
+	return result;
+}
+
+static void print_member(const json_t *vm, const char *label, const char *key)
+{
+	CLEANUP(text) char *cell = out_cell(vm, key);
+
+	out_line("%-8s %s", label, cell);
+}
+
+static void print(const json_t *vm)
+{
+	CLEANUP(text)
+	char *memory = size_format(
+		(uint64_t)json_integer_value(json_object_get(vm, "memory_bytes")));
+	size_t i;
+	const json_t *item;
+
+	print_member(vm, "Name", "name");
+	print_member(vm, "State", "state");
+	print_member(vm, "Owner", "user");
+	print_member(vm, "UUID", "uuid");
+	print_member(vm, "Spec", "spec");
+	print_member(vm, "vCPUs", "vcpus");
+	print_member(vm, "on CPUs", "vcpu_cpus");
+	out_line("%-8s %s", "Memory", memory);
+	json_array_foreach(json_object_get(vm, "functions"), i, item)
+	{
+		CLEANUP(text) char *address = out_cell(item, "address");
+		CLEANUP(text) char *name = out_cell(item, "name");
+		CLEANUP(text) char *driver = out_cell(item, "driver");
+		CLEANUP(text) char *node = out_cell(item, "numa_node");
+
+		out_line("%-8s %s  %s, node %s, driver %s", i == 0 ? "Devices" : "", address, name,
+			 node, driver);
+	}
+	print_member(vm, "Console", "console");
+	print_member(vm, "Log", "serial_log");
+	json_array_foreach(json_object_get(vm, "notes"), i, item)
+		out_line("%-8s %s", i == 0 ? "Notes" : "", json_string_value(item));
+}
+
+int show_run(const struct cli *cli, struct fail *fail)
+{
+	CLEANUP(root) struct root *root = NULL;
+	CLEANUP(host) struct host *host = NULL;
+	CLEANUP(hv) struct hv *hv = NULL;
+	CLEANUP(usage) struct usage *usage = NULL;
+	const struct usage_vm *vm;
+	json_t *result;
+
+	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
+	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
+	    usage_read(hv, NULL, host->machine, NULL, &usage, fail) < 0)
+		return -1;
+	vm = usage_vm(usage, cli->args[0]);
+	if (vm == NULL || !vm->guest->is_ours) {
+		fail_add(fail, FAIL_USAGE, "gpuvm has no VM named \"%s\"", cli->args[0]);
+		return fail_hint(fail, "gpuvm list");
+	}
+	result = show_json(cli, vm, host);
+	if (cli->json) {
+		out_json(result);
+		return 0;
+	}
+	print(result);
+	json_decref(result);
+	return 0;
+}

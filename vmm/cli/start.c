@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/cli/cli.h"
+#include "vmm/cli/out.h"
+#include "vmm/cli/result.h"
+#include "vmm/guest.h"
+#include "vmm/launch.h"
+
+static void progress(void *data, const char *stage)
+{
+	(void)data;
+	out_progress(stage);
+}
+
+static char *console_command(const struct cli *cli, const char *name)
+{
+	return text_format("virsh -c %s console %s", cli->uri == NULL ? HV_URI_DEFAULT : cli->uri,
+			   name);
+}
+
+static json_t *started_json(const struct cli *cli, const struct launch *launch)
+{
+	CLEANUP(text) char *console = console_command(cli, launch->spec->name);
+	json_t *result = launch->placement == NULL ? json_object() : result_plan(launch);
+
+	json_object_set_new(result, "name", json_string(launch->spec->name));
+	json_object_set_new(result, "uuid", json_string(launch->uuid));
+	json_object_set_new(
+		result, "outcome",
+		json_string(launch->outcome == LAUNCH_STARTED ? "started" : "was running"));
+	json_object_set_new(result, "console", json_string(console));
+	json_object_set_new(result, "seconds_create", json_real(launch->seconds_create));
+	json_object_set_new(result, "seconds_total", json_real(launch->seconds_total));
+	return result;
+}
+
+static void print_started(const struct cli *cli, const struct launch *launch)
+{
+	const char *name = launch->spec->name;
+	CLEANUP(text) char *console = console_command(cli, name);
+	CLEANUP(text) char *gpus = NULL;
+
+	if (launch->outcome == LAUNCH_WAS_RUNNING) {
+		out_line("VM \"%s\" runs already; nothing was changed.", name);
+	} else {
+		for (size_t i = 0; i < launch->placement->gpu_count; i++)
+			text_join(&gpus, ", ", launch->placement->gpus[i].gpu->device->address);
+		out_line("VM \"%s\" is started with %s, in %.1f s.", name, gpus,
+			 launch->seconds_total);
+	}
+	out_line("  get in:  %s   (leave with Ctrl-])", console);
+	if (launch->spec->network == SPEC_NETWORK_LIBVIRT)
+		out_line("  address: virsh -c %s domifaddr %s   (once the guest has asked for one)",
+			 cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, name);
+	out_line("  look:    gpuvm show %s", name);
+	out_line("  stop:    gpuvm stop %s", name);
+}
+
+static int start_one(const struct cli *cli, const char *target, bool at_boot, struct fail *fail)
+{
+	CLEANUP(launch) struct launch *launch = NULL;
+	struct launch_options options = { .uri = cli->uri,
+					  .root_directory = cli->root_directory,
+					  .force = cli->force,
+					  .keep_owner = at_boot,
+					  .progress = cli->json ? NULL : progress };
+
+	if (launch_start(&options, target, &launch, fail) < 0)
+		return -1;
+	out_progress_end();
+	if (cli->json)
+		out_json(started_json(cli, launch));
+	else
+		print_started(cli, launch);
+	return 0;
+}
+
+/* At boot one VM that cannot start must not keep the others from it; the first failure is the exit code. */
+static int start_marked(const struct cli *cli, struct fail *fail)
+{
+	CLEANUP(hv) struct hv *hv = NULL;
+	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
+
+	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_WRITE, &hv, fail) < 0 ||
+	    hv_domains_read(hv, &domains, fail) < 0)
+		return -1;
+	for (size_t i = 0; i < domains->count; i++) {
+		CLEANUP(guest) struct guest *guest = NULL;
+		CLEANUP(fail) struct fail one = { 0 };
+
+		if (domains->domains[i].is_active ||
+		    guest_parse(domains->domains[i].xml, &guest, &one) < 0 || !guest->autostart)
+			continue;
+		if (start_one(cli, guest->name, true, &one) == 0)
+			continue;
+		out_fail(&one, false);
+		fail_add(fail, one.kind, "VM \"%s\" was not started", guest->name);
+		fail_cause(fail, "%s", one.items[0].what);
+	}
+	return fail->kind == FAIL_NONE ? 0 : -1;
+}
+
+int start_run(const struct cli *cli, struct fail *fail)
+{
+	if (cli->autostart && cli->arg_count == 0)
+		return start_marked(cli, fail);
+	if (cli->autostart || cli->arg_count == 0) {
+		fail_add(fail, FAIL_USAGE, "gpuvm start needs %s", cli->command->arguments);
+		return fail_hint(fail, "gpuvm help start");
+	}
+	return start_one(cli, cli->args[0], false, fail);
+}
