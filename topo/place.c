@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "topo/place.h"
+
+#include <stdlib.h>
+
+#include "topo/place_internal.h"
+#include "vmm/base/mem.h"
+
+const char *place_policy_name(enum place_policy policy)
+{
+	switch (policy) {
+	case PLACE_REQUIRED:
+		return "required";
+	case PLACE_SOCKET:
+		return "socket";
+	case PLACE_PREFERRED:
+		return "preferred";
+	}
+	return "required";
+}
+
+void placement_free(struct placement *placement)
+{
+	if (placement == NULL)
+		return;
+	for (size_t i = 0; i < placement->reason_count; i++)
+		free(placement->reasons[i]);
+	free(placement->reasons);
+	free(placement->gpus);
+	free(placement->cells);
+	free(placement->vcpus);
+	hwloc_bitmap_free(placement->emulator_cpus);
+	free(placement);
+}
+
+static int cell_on(const struct place_choice *choice, size_t node)
+{
+	for (size_t i = 0; i < choice->cell_count; i++)
+		if (choice->cell_nodes[i] == node)
+			return (int)i;
+	return -1;
+}
+
+static void settle_gpus(const struct place_view *view, const struct place_choice *choice,
+			struct placement *placement)
+{
+	for (size_t request = 0; request < view->request->gpu_count; request++) {
+		for (size_t i = 0; i < view->host->gpus->count; i++) {
+			struct place_gpu *gpu;
+
+			if (choice->picks[i] != request)
+				continue;
+			gpu = MEM_APPEND(placement->gpus, placement->gpu_count);
+			gpu->gpu = &view->host->gpus->gpus[i];
+			gpu->request = request;
+			gpu->cell = cell_on(choice, view->gpu_node[i]);
+		}
+	}
+}
+
+static void settle_cells(const struct place_view *view, const struct place_choice *choice,
+			 struct placement *placement)
+{
+	placement->vcpus = mem_alloc(view->request->vcpus, sizeof *placement->vcpus);
+	placement->emulator_cpus = hwloc_bitmap_alloc();
+	for (size_t i = 0; i < choice->cell_count; i++) {
+		size_t node = choice->cell_nodes[i];
+		hwloc_bitmap_t own = place_host_cpus(view->machine, node);
+
+		*MEM_APPEND(placement->cells, placement->cell_count) = choice->cells[i];
+		hwloc_bitmap_or(placement->emulator_cpus, placement->emulator_cpus, own);
+		hwloc_bitmap_free(own);
+		place_cpus_pick(view, node, choice->kind, (unsigned)i, choice->cells[i].vcpu_count,
+				placement);
+	}
+	placement->threads_per_core = place_cpus_threads(view, placement);
+}
+
+static struct placement *settle(const struct place_view *view, const struct place_choice *choice)
+{
+	struct placement *placement = mem_alloc(1, sizeof *placement);
+
+	settle_gpus(view, choice, placement);
+	settle_cells(view, choice, placement);
+	place_reason(view, choice, placement);
+	return placement;
+}
+
+int place(const struct place_request *request, const struct host *host,
+	  const struct place_taken *taken, struct placement **ret_placement, struct fail *fail)
+{
+	CLEANUP(place_view) struct place_view *now = NULL;
+	CLEANUP(place_view) struct place_view *empty = NULL;
+	CLEANUP(place_choice) struct place_choice *choice = NULL;
+	CLEANUP(place_choice) struct place_choice *fits_empty = NULL;
+
+	if (place_check(request, host, fail) < 0)
+		return -1;
+	now = place_view_new(request, host, taken, false);
+	choice = place_search(now);
+	if (choice != NULL) {
+		*ret_placement = settle(now, choice);
+		return 0;
+	}
+	empty = place_view_new(request, host, taken, true);
+	fits_empty = place_search(empty);
+	return place_refuse(now, empty, fits_empty, fail);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include "topo/place_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+/* Words for: the GPUs that the request wants are not there. */
+
+/* A cause names every holder, but not each of hundreds of GPUs that are not offered. */
+#define CLAUSES_MOST 16
+
+static const struct gpu *gpu_at(const struct place_view *view, size_t at)
+{
+	return &view->host->gpus->gpus[at];
+}
+
+static bool is_wanted(const struct place_view *view, const struct place_gpu_request *wanted,
+		      size_t request, size_t at)
+{
+	if (wanted->address_count > 0)
+		return view->insisted[at] == (int)request;
+	return view->insisted[at] < 0 &&
+	       gpu_matches(gpu_at(view, at), wanted->match == NULL ? "any" : wanted->match);
+}
+
+static char *tied_clause(const struct place_view *view, size_t at)
+{
+	const struct gpu *gpu = gpu_at(view, at);
+	char *clause = text_format("%s goes only together with", gpu->device->address);
+	const char *separator = " ";
+
+	for (size_t i = 0; i < gpu->member_count; i++) {
+		const struct gpu_member *member = &gpu->members[i];
+		const struct gpu *other;
+		const char *holder;
+
+		if (member->role != GPU_MEMBER_GPU)
+			continue;
+		other = gpu_find(view->host->gpus, member->device->address);
+		holder = other == NULL ? NULL : place_gpu_holder(other, view->taken);
+		text_add(&clause, "%s%s", separator, member->device->address);
+		if (holder != NULL)
+			text_add(&clause, ", which %s has", holder);
+		separator = " and ";
+	}
+	text_add(&clause, " (IOMMU group %d)", gpu->device->iommu_group);
+	return clause;
+}
+
+/* What keeps GPU @at from being chosen; NULL: nothing of its own. The caller frees. */
+static char *clause_of(const struct place_view *view, size_t at)
+{
+	const struct gpu *gpu = gpu_at(view, at);
+
+	switch (view->states[at]) {
+	case PLACE_GPU_FREE:
+		for (size_t i = 0; i < gpu->member_count; i++)
+			if (gpu->members[i].role == GPU_MEMBER_GPU)
+				return tied_clause(view, at);
+		return NULL;
+	case PLACE_GPU_UNASKED:
+		return NULL;
+	case PLACE_GPU_NOT_OFFERED:
+		return text_format("%s is not offered: %s", gpu->device->address,
+				   gpu->offer_reason);
+	case PLACE_GPU_TAKEN:
+		return text_format("%s is held by %s", gpu->device->address,
+				   place_gpu_holder(gpu, view->taken));
+	case PLACE_GPU_NODE_UNKNOWN:
+		return text_format("the firmware does not say which NUMA node %s is near",
+				   gpu->device->address);
+	case PLACE_GPU_TIED:
+		return tied_clause(view, at);
+	}
+	return NULL;
+}
+
+static char *clauses_of(const struct place_view *view, size_t request)
+{
+	char *clauses = NULL;
+	size_t more = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++) {
+		CLEANUP(text) char *clause = NULL;
+
+		if (!is_wanted(view, &view->request->gpus[request], request, i))
+			continue;
+		clause = clause_of(view, i);
+		if (clause == NULL)
+			continue;
+		if (count < CLAUSES_MOST || view->states[i] == PLACE_GPU_TAKEN)
+			text_join(&clauses, "; ", clause);
+		else
+			more++;
+		count++;
+	}
+	if (more > 0)
+		text_add(&clauses, "; and %zu more", more);
+	return clauses;
+}
+
+static unsigned count_state(const struct place_view *view, size_t request,
+			    enum place_gpu_state state)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++)
+		count += is_wanted(view, &view->request->gpus[request], request, i) &&
+			 view->states[i] == state;
+	return count;
+}
+
+static unsigned count_matched(const struct place_view *view, size_t request)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++)
+		count += is_wanted(view, &view->request->gpus[request], request, i);
+	return count;
+}
+
+/* The first request that cannot be met together with those before it. */
+static size_t blame(const struct place_view *view)
+{
+	struct place_choice choice = { 0 };
+	unsigned all = (1U << view->place_count) - 1;
+	size_t request = 0;
+
+	choice.picks = mem_alloc(view->host->gpus->count, sizeof *choice.picks);
+	choice.gpus_at = mem_alloc(view->machine->node_count + 1, sizeof *choice.gpus_at);
+	while (request + 1 < view->request->gpu_count &&
+	       place_gpus_choose(view, request + 1, all, NULL, false, &choice))
+		request++;
+	free(choice.picks);
+	free(choice.gpus_at);
+	return request;
+}
+
+static void refuse_none(const struct place_view *view, const struct place_gpu_request *wanted,
+			struct fail *fail)
+{
+	const struct gpu_list *gpus = view->host->gpus;
+	CLEANUP(text) char *list = NULL;
+
+	if (gpus->count == 0) {
+		fail_add(fail, FAIL_HOST, "%s count = %u: this host has no GPU", wanted->label,
+			 wanted->count);
+		fail_cause(fail, "none of its %zu PCI functions has class 03xx or 12xx",
+			   view->host->devices->count);
+	} else {
+		for (size_t i = 0; i < gpus->count && i < CLAUSES_MOST; i++) {
+			CLEANUP(text) char *title = device_title(gpus->gpus[i].device);
+			CLEANUP(text)
+			char *item = text_format("%s %s", gpus->gpus[i].device->address, title);
+
+			text_join(&list, ", ", item);
+		}
+		fail_add(fail, FAIL_HOST, "%s match = %s: no GPU on this host matches",
+			 wanted->label, wanted->match);
+		fail_cause(fail, "it has %s%s", list, gpus->count > CLAUSES_MOST ? ", ..." : "");
+	}
+	fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
+}
+
+static void add_what(const struct place_view *view, size_t request, struct fail *fail)
+{
+	const struct place_gpu_request *wanted = &view->request->gpus[request];
+	CLEANUP(text) char *that_match = place_words_that_match(wanted);
+	unsigned matched = count_matched(view, request);
+	unsigned free_count = count_state(view, request, PLACE_GPU_FREE);
+	const char *can = view->empty ? "can be given to a VM" : "are free";
+
+	if (!view->empty && free_count == 1)
+		can = "is free";
+	if (wanted->address_count > 0)
+		fail_add(fail, place_refuse_kind(view),
+			 view->empty ? "%s address = %s: cannot be given to this VM"
+				     : "%s address = %s: not free",
+			 wanted->label, wanted->addresses[0]);
+	else if (free_count >= wanted->count && view->request->gpu_count > 1)
+		fail_add(fail, place_refuse_kind(view),
+			 "%s count = %u: too few GPUs%s for this section and those before it",
+			 wanted->label, wanted->count, that_match);
+	else if (free_count >= wanted->count)
+		fail_add(fail, place_refuse_kind(view),
+			 "%s count = %u: the GPUs%s go only in larger groups", wanted->label,
+			 wanted->count, that_match);
+	else if (matched < wanted->count)
+		fail_add(fail, place_refuse_kind(view),
+			 "%s count = %u: only %u GPU%s on this host%s", wanted->label,
+			 wanted->count, matched, matched == 1 ? "" : "s", that_match);
+	else
+		fail_add(fail, place_refuse_kind(view),
+			 "%s count = %u: only %u of the %u GPUs%s %s", wanted->label, wanted->count,
+			 free_count, matched, that_match, can);
+}
+
+static void add_hint(const struct place_view *view, size_t request, struct fail *fail)
+{
+	if (count_state(view, request, PLACE_GPU_NODE_UNKNOWN) > 0) {
+		fail_hint(fail,
+			  "update the firmware or set its NUMA options (NUMA nodes per socket, "
+			  "ACPI SRAT and _PXM), or set [numa] policy = preferred");
+		return;
+	}
+	for (size_t i = 0; i < view->host->gpus->count && view->empty; i++) {
+		const struct gpu *gpu = gpu_at(view, i);
+
+		if (!is_wanted(view, &view->request->gpus[request], request, i) ||
+		    view->states[i] != PLACE_GPU_NOT_OFFERED ||
+		    !gpu_offer_yields_to_address(gpu->offer))
+			continue;
+		fail_hint(fail, "to take %s anyway, set address = %s", gpu->device->address,
+			  gpu->device->address);
+		return;
+	}
+	if (view->empty)
+		fail_hint(fail, "gpuvm gpus lists the GPUs of this host and what is offered");
+	else
+		fail_hint(fail, "gpuvm list shows the VMs; gpuvm stop NAME frees what one has");
+}
+
+int place_refuse_gpus(const struct place_view *view, struct fail *fail)
+{
+	size_t request = blame(view);
+	const struct place_gpu_request *wanted = &view->request->gpus[request];
+	CLEANUP(text) char *clauses = clauses_of(view, request);
+
+	if (count_matched(view, request) == 0) {
+		refuse_none(view, wanted, fail);
+		return fail_at(fail, wanted->file, wanted->line);
+	}
+	add_what(view, request, fail);
+	if (clauses != NULL)
+		fail_cause(fail, "%s", clauses);
+	add_hint(view, request, fail);
+	return fail_at(fail, wanted->file, wanted->line);
+}
