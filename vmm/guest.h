@@ -23,12 +23,14 @@ struct guest_function {
 };
 
 struct guest {
-	char *name, *uuid;
+	char *name;
+	char *uuid;   /* NULL: not defined yet */
 	bool is_ours; /* carries gpuvm's metadata */
 	char *user;   /* owner's name, printable; NULL unless is_ours */
 	unsigned uid;
-	char *spec_text, *spec_file, *spec_directory; /* NULL unless is_ours */
-	bool autostart;                               /* gpuvm's own, from the metadata */
+	/* All three or none; none unless is_ours, or if the record is damaged. */
+	char *spec_text, *spec_file, *spec_directory;
+	bool autostart; /* gpuvm's own, from the metadata */
 	unsigned vcpus;
 	uint64_t memory_bytes;
 	struct guest_function
@@ -44,7 +46,10 @@ struct guest {
 	size_t problem_count;
 };
 
-/* Reads @xml. FAIL_HV if it is not a domain's XML. Release with guest_free(). */
+/*
+ * Reads @xml. FAIL_HV if it is not a domain's XML. What is wrong with gpuvm's metadata is a problem of
+ * that guest, never a failure. Release with guest_free().
+ */
 int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail);
 void guest_free(struct guest *guest);
 CLEANUP_DEFINE(guest, struct guest, guest_free)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a guest's XML; for the guest*.c files only. */
+#ifndef GPUVM_VMM_GUEST_INTERNAL_H
+#define GPUVM_VMM_GUEST_INTERNAL_H
+
+#include <stddef.h>
+
+#include <libxml/xpath.h>
+
+#include "vmm/base/cleanup.h"
+#include "vmm/guest.h"
+
+enum {
+	GUEST_MOST_DEVICES = 1024,
+	GUEST_MOST_NAME = 64, /* bytes of a user's or driver's name, to be shown */
+};
+
+CLEANUP_DEFINE(found, xmlXPathObject, xmlXPathFreeObject)
+
+/*
+ * The nodes that @path names; namespace prefix g is gpuvm's. Never NULL. Paths are constants that do
+ * not begin with "//", so that the time is linear in the XML. The caller frees.
+ */
+xmlXPathObject *guest_find(xmlXPathContext *context, const char *path);
+size_t guest_found_count(const xmlXPathObject *found);
+
+/* The text of the first node or attribute that @path names, or NULL. The caller frees. */
+char *guest_text_at(xmlXPathContext *context, const char *path);
+
+/* The value of an attribute without namespace, or NULL. The caller frees. */
+char *guest_attribute(xmlNode *node, const char *name);
+
+/* Decimal and nothing else. Returns -1 otherwise. */
+int guest_read_unsigned(const char *text, unsigned *ret);
+
+/* Takes @text. */
+void guest_add_problem(struct guest *guest, char *text);
+
+/* What gpuvm recorded, and where the rest of the XML, read before, differs from it. */
+void guest_read_metadata(struct guest *guest, xmlXPathContext *context);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include <limits.h>
+#include <stdlib.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/guest_internal.h"
+
+#define METADATA "/domain/metadata/g:vm[1]"
+
+static char *shown_attribute(xmlNode *node, const char *name)
+{
+	CLEANUP(text) char *text = guest_attribute(node, name);
+
+	return text == NULL ? NULL : text_printable(text, GUEST_MOST_NAME);
+}
+
+static void read_functions(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(found) xmlXPathObject *found = guest_find(context, METADATA "/g:gpu/g:function");
+
+	for (size_t i = 0; i < guest_found_count(found); i++) {
+		xmlNode *node = found->nodesetval->nodeTab[i];
+		CLEANUP(text) char *text = guest_attribute(node, "address");
+		struct guest_function function;
+
+		if (i == GUEST_MOST_DEVICES || text == NULL ||
+		    !device_parse_address(text, function.address)) {
+			guest_add_problem(guest,
+					  mem_strdup("gpuvm's record of a GPU is malformed"));
+			return;
+		}
+		function.driver = shown_attribute(node, "driver");
+		function.driver_override = shown_attribute(node, "override");
+		*MEM_APPEND(guest->functions, guest->function_count) = function;
+	}
+}
+
+static void read_owner(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(text) char *uid = guest_text_at(context, METADATA "/g:owner/@uid");
+	CLEANUP(text) char *user = guest_text_at(context, METADATA "/g:owner/@name");
+
+	if (uid == NULL || user == NULL || guest_read_unsigned(uid, &guest->uid) < 0) {
+		guest->uid = UINT_MAX; /* (uid_t)-1 is nobody */
+		guest_add_problem(guest, mem_strdup("gpuvm's record of the owner is malformed"));
+	}
+	guest->user = text_printable(user == NULL ? "?" : user, GUEST_MOST_NAME);
+}
+
+static void read_spec(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(text) char *text = guest_text_at(context, METADATA "/g:spec");
+	CLEANUP(text) char *file = guest_text_at(context, METADATA "/g:spec/@file");
+	CLEANUP(text) char *directory = guest_text_at(context, METADATA "/g:spec/@directory");
+
+	if (text == NULL || file == NULL || directory == NULL) {
+		guest_add_problem(guest, mem_strdup("gpuvm's record of the spec is malformed"));
+		return;
+	}
+	guest->spec_text = STEAL(text);
+	guest->spec_file = STEAL(file);
+	guest->spec_directory = STEAL(directory);
+}
+
+static bool has_hostdev(const struct guest *guest, const char *address)
+{
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		if (text_equal(guest->hostdevs[i], address))
+			return true;
+	return false;
+}
+
+static bool has_function(const struct guest *guest, const char *address)
+{
+	for (size_t i = 0; i < guest->function_count; i++)
+		if (text_equal(guest->functions[i].address, address))
+			return true;
+	return false;
+}
+
+/* What was edited since: libvirt lets anybody change the definition, and adds ports on its own. */
+static void compare(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(found)
+	xmlXPathObject *ports = guest_find(
+		context, "/domain/devices/controller[@type='pci'][((@model='pcie-root-port' or "
+			 "@model='pcie-switch-downstream-port') and not(target/@hotplug='off')) or "
+			 "@model='pci-bridge' or @model='pcie-to-pci-bridge']");
+
+	for (size_t i = 0; i < guest->function_count; i++)
+		if (!has_hostdev(guest, guest->functions[i].address))
+			guest_add_problem(
+				guest, text_format("%s was removed", guest->functions[i].address));
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		if (!has_function(guest, guest->hostdevs[i]))
+			guest_add_problem(guest, text_format("%s was added", guest->hostdevs[i]));
+	for (size_t i = 0; i < guest_found_count(ports) && i < GUEST_MOST_DEVICES; i++) {
+		CLEANUP(text) char *index = shown_attribute(ports->nodesetval->nodeTab[i], "index");
+
+		guest_add_problem(guest, text_format("PCI controller %s takes hot-plugged devices",
+						     index == NULL ? "?" : index));
+	}
+}
+
+/*
+ * Anybody who may define a domain can write this. So it is believed only about its own domain, and
+ * what is wrong with it is a problem of that domain, never a failure to read the others.
+ */
+void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(found) xmlXPathObject *found = guest_find(context, METADATA);
+	CLEANUP(found) xmlXPathObject *autostart = NULL;
+
+	if (guest_found_count(found) == 0)
+		return;
+	guest->is_ours = true;
+	autostart = guest_find(context, METADATA "/g:autostart");
+	guest->autostart = guest_found_count(autostart) > 0;
+	read_owner(guest, context);
+	read_spec(guest, context);
+	read_functions(guest, context);
+	compare(guest, context);
+}
