@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "topo/machine.h"
 
-#include <hwloc/cpukinds.h>
 #include <hwloc/distances.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -34,7 +33,7 @@ static const struct variable {
 } variables[] = {
 	{ "HWLOC_FSROOT", NULL },     { "HWLOC_COMPONENTS", "linux,stop" },
 	{ "HWLOC_THISSYSTEM", NULL }, { "HWLOC_XMLFILE", NULL },
-	{ "HWLOC_SYNTHETIC", NULL },  { "HWLOC_CPUKINDS_RANKING", NULL },
+	{ "HWLOC_SYNTHETIC", NULL },
 };
 #define VARIABLES (sizeof variables / sizeof *variables)
 
@@ -102,34 +101,29 @@ static hwloc_obj_t last_cache(hwloc_topology_t topology, hwloc_obj_t pu)
 }
 
 /*
- * hwloc makes a kind of every difference, favoured cores' turbo clocks included. What must not be mixed
- * in a VM is only what differs in design: CoreType. Kinds come least powerful first.
+ * hwloc's kinds will not do: its linux component knows only clocks, which differ between favoured cores of
+ * one design too. What must not be mixed in a VM are designs; Intel's hybrids have a PMU for each.
  */
-static int core_kind(hwloc_topology_t topology, unsigned os_index)
+static void read_kinds(const struct root *root, struct machine *machine)
 {
+	static const char *const designs[] = { "cpu_lowpower", "cpu_atom", "cpu_core" };
 	__attribute__((cleanup(bitmap_cleanup))) hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
-	const char *before = NULL;
-	int kinds = hwloc_cpukinds_get_nr(topology, 0);
-	int rank = -1;
+	int rank = 0;
 
-	for (int i = 0; i < kinds; i++) {
-		struct hwloc_info_s *infos = NULL;
-		unsigned count = 0;
-		const char *type = NULL;
+	for (size_t i = 0; i < sizeof designs / sizeof *designs; i++) {
+		CLEANUP(text) char *list = root_text(root, "/sys/devices/%s/cpus", designs[i]);
+		bool is_used = false;
 
-		if (hwloc_cpukinds_get_info(topology, (unsigned)i, cpus, NULL, &count, &infos, 0) !=
-		    0)
-			return 0;
-		for (unsigned j = 0; j < count; j++)
-			if (text_equal(infos[j].name, "CoreType"))
-				type = infos[j].value;
-		if (rank < 0 || !text_equal(type, before))
-			rank++;
-		before = type;
-		if (hwloc_bitmap_isset(cpus, os_index))
-			return rank;
+		if (list == NULL || hwloc_bitmap_list_sscanf(cpus, list) != 0)
+			continue;
+		for (size_t j = 0; j < machine->cpu_count; j++) {
+			if (!hwloc_bitmap_isset(cpus, machine->cpus[j].os_index))
+				continue;
+			machine->cpus[j].kind = rank;
+			is_used = true;
+		}
+		rank += is_used;
 	}
-	return 0;
 }
 
 static unsigned node_of(const struct machine *machine, unsigned os_index)
@@ -188,12 +182,12 @@ static void read_cpus(const struct root *root, hwloc_topology_t topology, struct
 		cpu->l3 = number(&caches, last_cache(topology, pu)->gp_index);
 		cpu->package = package == NULL ? 0 : package->os_index;
 		cpu->node = node_of(machine, pu->os_index);
-		cpu->kind = core_kind(topology, pu->os_index);
 		cpu->usable = hwloc_bitmap_isset(slice, pu->os_index);
 	}
 	if (machine->cpu_count > 1)
 		qsort(machine->cpus, machine->cpu_count, sizeof *machine->cpus, cpu_by_index);
 	machine->core_count = (unsigned)cores.count;
+	read_kinds(root, machine);
 	free(cores.ids);
 	free(caches.ids);
 }

@@ -23,7 +23,7 @@ struct machine_cpu {
 	unsigned l3;      /* number of its last-level cache domain, over the whole machine */
 	unsigned package; /* os index of its package */
 	unsigned node;    /* position in machine.nodes */
-	int kind; /* rank by design (Intel's CoreType), 0 = most efficient cores; the same for all if the CPU
+	int kind; /* rank by design (Intel's hybrids), 0 = most efficient cores; the same for all if the CPU
 		   * has one design, whatever their clocks */
 	bool usable; /* may run a VM: online and allowed to machine.slice. CPUs isolated at boot (isolcpus)
 		      * are usable too: VMs are what an administrator isolates them for */
@@ -62,7 +62,7 @@ struct machine {
  * of this machine shows through, and the live machine is read as its snapshot would be. Changes the
  * environment for the time of the call, so no other thread may use it.
  * FAIL_FAIL if hwloc finds no processors. Release with machine_free().
- * Source: hwloc 2.9 (hwloc.h, distances.h, cpukinds.h), Documentation/ABI/stable/sysfs-devices-node,
+ * Source: hwloc 2.9 (hwloc.h, distances.h), Documentation/ABI/stable/sysfs-devices-node,
  * cgroup-v2.rst (cpuset.cpus.effective).
  */
 int machine_read(const struct root *root, struct machine **ret_machine, struct fail *fail);
