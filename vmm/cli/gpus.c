@@ -110,15 +110,18 @@ static char *cell_node(const json_t *row)
 static char *cell_group(const json_t *row)
 {
 	char *text = out_cell(row, "iommu_group");
+	const char *before = " with ";
 	size_t i;
 	const json_t *member;
 
-	json_array_foreach(
-		json_object_get(row, "group_members"), i,
-		member) if (!text_equal(json_string_value(json_object_get(member, "role")),
-					"bridge"))
-		text_add(&text, "%s%s", i == 0 ? " with " : ", ",
+	json_array_foreach(json_object_get(row, "group_members"), i, member)
+	{
+		if (text_equal(json_string_value(json_object_get(member, "role")), "bridge"))
+			continue;
+		text_add(&text, "%s%s", before,
 			 json_string_value(json_object_get(member, "address")));
+		before = ", ";
+	}
 	return text;
 }
 

@@ -150,3 +150,57 @@ cleanup() {
 		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
 	done <"$lab_state/drivers"
 }
+
+# write_spec NAME [LINE...]: /run/NAME.ini with a fresh disk as $spec. Lines are added behind a common
+# beginning; "gpu:...", "numa:..." and so on are "key = value" of that section.
+write_spec() {
+	local name=$1 line section
+	shift
+	fresh_disk "$name"
+	spec=/run/$name.ini
+	{
+		printf '[vm]\nname = %s\n' "$name"
+		for section in vm gpu gpu:second numa network; do
+			case $section in
+			vm) ;;
+			*)
+				[ "$section" = gpu ] || [[ " $*" == *" $section|"* ]] || continue
+				printf '[%s]\n' "$section"
+				;;
+			esac
+			for line; do
+				[ "${line%%|*}" != "$section" ] || printf '%s\n' "${line#*|}"
+			done
+		done
+		[[ " $*" == *" network|"* ]] || printf '[network]\nsource = none\n'
+		printf '[disk]\nimage = %s\n' "$disk"
+	} >"$spec"
+	chmod 0644 "$spec"
+}
+
+# Common first lines of a spec: small enough for several in the server.
+small=('vm|vcpus = 2' 'vm|memory = 512 MiB')
+
+# vcpu_affinities VM: the affinity list of each vCPU thread, one a line, from the kernel.
+vcpu_affinities() {
+	local pid task
+	pid=$(cat "/run/libvirt/qemu/$1.pid")
+	for task in "/proc/$pid/task/"*; do
+		if grep -q '^CPU [0-9]*/KVM' "$task/comm"; then
+			awk '/^Cpus_allowed_list:/ { print $2 }' "$task/status"
+		fi
+	done
+}
+
+# guest_memory_kib_on VM NODE: memory of its QEMU on that node, hugepages included, from the kernel.
+guest_memory_kib_on() {
+	awk -v node="N$2=" '
+		{
+			page = 4
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^kernelpagesize_kB=/) page = substr($i, 19)
+			for (i = 1; i <= NF; i++)
+				if (index($i, node) == 1) sum += substr($i, length(node) + 1) * page
+		}
+		END { print sum + 0 }' "/proc/$(cat "/run/libvirt/qemu/$1.pid")/numa_maps"
+}
