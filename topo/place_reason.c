@@ -94,15 +94,11 @@ static char *against_rival(const struct place_view *view, const struct place_cho
 			"%s would do too, but farther apart (distances sum to %u, not %u)", nodes,
 			rival->distance, choice->distance);
 	if (rival->left_over != choice->left_over)
-		return text_format(
-			"%s would do too, but would break into %u more free GPUs instead "
-			"of %u",
-			nodes, rival->left_over, choice->left_over);
+		return text_format("on %s it would be %u, a larger set better kept whole", nodes,
+				   rival->left_over);
 	if (rival->cpus_left != choice->cpus_left)
-		return text_format(
-			"%s would do as well for GPUs, but would keep only %u free CPUs, "
-			"not %u",
-			nodes, rival->cpus_left, choice->cpus_left);
+		return text_format("on %s it would be as many, but only %u free CPUs, not %u",
+				   nodes, rival->cpus_left, choice->cpus_left);
 	return text_format("%s would do as well, and the lower number decides", nodes);
 }
 
@@ -121,8 +117,9 @@ static void tell_one_node(const struct place_view *view, const struct place_choi
 				 "are equally near the GPUs");
 	} else if (choice->rival != NULL) {
 		rival = against_rival(view, choice);
-		place_reason_add(placement, "%s fits best: it keeps %u free GPU%s; %s", node,
-				 choice->left_over, choice->left_over == 1 ? "" : "s", rival);
+		place_reason_add(placement, "%s fits best: %u free GPU%s there; %s", node,
+				 choice->left_over,
+				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
 	} else if (insisted) {
 		place_reason_add(placement, "%s it is, because that is where the named GPU lies",
 				 node);
@@ -163,8 +160,9 @@ static void tell_nodes(const struct place_view *view, const struct place_choice 
 			 nodes, counts);
 	if (choice->rival != NULL) {
 		rival = against_rival(view, choice);
-		place_reason_add(placement, "of %zu such sets of nodes %s fits best: %s",
-				 choice->rivals + 1, nodes, rival);
+		place_reason_add(placement, "of %zu such sets %s fit best: %u free GPU%s there; %s",
+				 choice->rivals + 1, nodes, choice->left_over,
+				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
 	}
 }
 

@@ -78,30 +78,31 @@ static void tell_cpus(const struct place_view *view, const struct place_choice *
 	hwloc_bitmap_free(own);
 }
 
-/* Why a larger page size was passed over: "1 GiB pages: 3 free of 64 needed". */
+/* Why larger page sizes were passed over; NULL if none was. The caller frees. */
 static char *passed_over(const struct place_view *view, size_t node, const struct place_cell *cell)
 {
 	const struct machine_node *host = &view->machine->nodes[node];
 	char *text = NULL;
+	bool are_any = cell->page_bytes != 0;
 
 	for (size_t i = 0; i < host->page_count; i++) {
 		uint64_t page_bytes = host->pages[i].page_bytes;
 		CLEANUP(text) char *size = size_format(page_bytes);
 		CLEANUP(text) char *item = NULL;
 
-		if (page_bytes <= cell->page_bytes ||
+		if (page_bytes <= cell->page_bytes || host->pages[i].total == 0 ||
 		    (page_bytes != SIZE_GIB && page_bytes != 2 * SIZE_MIB))
 			continue;
+		are_any = true;
 		if (cell->memory_bytes % page_bytes != 0)
 			item = text_format("it is no multiple of %s", size);
 		else
-			item = text_format("%" PRIu64 " pages of %s are free and %" PRIu64
-					   " would be needed",
-					   place_memory_room(view, node, page_bytes) / page_bytes,
-					   size, cell->memory_bytes / page_bytes);
+			item = text_format("of %" PRIu64 " pages of %s needed %" PRIu64 " are free",
+					   cell->memory_bytes / page_bytes, size,
+					   place_memory_room(view, node, page_bytes) / page_bytes);
 		text_join(&text, ", ", item);
 	}
-	return text;
+	return are_any ? text : mem_strdup("no hugepages are set up there");
 }
 
 static void tell_memory(const struct place_view *view, const struct place_choice *choice,
