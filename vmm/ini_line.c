@@ -48,20 +48,18 @@ static const char *find_comment(const char *text)
 	return NULL;
 }
 
-/* A control character other than a tab, or one that XML 1.0 cannot hold (U+FFFE, U+FFFF). */
-static bool has_control(const char *text)
+/* What neither XML 1.0 nor a terminal should get, or NULL. */
+static const char *find_control(const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 
 	for (; *at != '\0'; at++) {
-		if ((*at < 0x20 && *at != '\t') || *at == 0x7f)
-			return true;
-		if (at[0] == 0xc2 && at[1] < 0xa0)
-			return true;
+		if ((*at < 0x20 && *at != '\t') || *at == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
+			return "a control character";
 		if (at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe)
-			return true;
+			return "the character U+FFFE or U+FFFF";
 	}
-	return false;
+	return NULL;
 }
 
 static int check_bytes(const struct ini_line *line, size_t most, struct fail *fail)
@@ -79,9 +77,9 @@ static int check_bytes(const struct ini_line *line, size_t most, struct fail *fa
 		ini_line_refuse(line, fail, "not UTF-8");
 		return fail_hint(fail, "save the file in UTF-8");
 	}
-	if (has_control(line->text)) {
-		ini_line_refuse(line, fail, "a control character");
-		return fail_hint(fail, "remove the character shown as \\x");
+	if (find_control(line->text) != NULL) {
+		ini_line_refuse(line, fail, "%s", find_control(line->text));
+		return fail_hint(fail, "remove it, or type the line again");
 	}
 	return 0;
 }
@@ -123,7 +121,7 @@ static int check_pair(const struct ini_line *line, struct fail *fail)
 
 	if (*separator == '\0' || (comment != NULL && comment < separator)) {
 		ini_line_refuse(line, fail, "neither [section] nor key = value");
-		return fail_hint(fail, "a comment starts with ;");
+		return fail_hint(fail, "write key = value, or start a comment with ;");
 	}
 	if (length == 0) {
 		ini_line_refuse(line, fail, "the key is missing");

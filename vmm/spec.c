@@ -49,9 +49,10 @@ static struct spec_part *add_part(struct reader *reader, const struct spec_secti
 {
 	struct spec_part *part = MEM_APPEND(reader->parts.items, reader->parts.count);
 	struct spec *spec = reader->spec;
+	CLEANUP(text) char *shown = text_printable(name, 0);
 
 	part->row = row;
-	part->label = text_format("[%s]", name);
+	part->label = text_format("[%s]", shown);
 	part->line = line;
 	switch (row->target) {
 	case SPEC_TARGET_GPU:
@@ -70,18 +71,25 @@ static struct spec_part *add_part(struct reader *reader, const struct spec_secti
 	return part;
 }
 
-/* The row of a section called "gpu" or "gpu:second", or NULL with what is wrong reported. */
+/*
+ * The row of a section called "gpu" or "gpu:second". An unknown one is refused, and read as the one that
+ * it is probably meant to be, so that errors in it show in the same run; NULL if there is none.
+ */
 static const struct spec_section_row *section_row(struct reader *reader,
-						  const struct ini_section *section)
+						  const struct ini_section *section,
+						  bool *ret_is_guess)
 {
 	CLEANUP(text) char *kind = mem_strndup(section->name, strcspn(section->name, ":"));
 	const struct spec_section_row *row = spec_keys_section(kind);
 
-	if (row == NULL && !section->is_malformed) {
+	*ret_is_guess = row == NULL;
+	if (row != NULL)
+		return row;
+	if (!section->is_malformed) {
 		refuse_section(reader, section, "unknown section");
-		spec_keys_hint_section(kind, reader->fail);
+		spec_keys_hint_section(kind, section->name + strlen(kind), reader->fail);
 	}
-	return row;
+	return spec_keys_nearest_section(kind);
 }
 
 static void check_label(struct reader *reader, const struct ini_section *section,
@@ -105,7 +113,7 @@ static void check_repeated(struct reader *reader, const struct ini_section *sect
 {
 	const struct spec_part *first = reader->parts.items;
 
-	while (first < part && (first->row != part->row ||
+	while (first < part && (first->row != part->row || first->is_guess ||
 				(part->row->repeatable && strcmp(first->label, part->label) != 0)))
 		first++;
 	if (first == part) {
@@ -126,14 +134,18 @@ static void read_sections(struct reader *reader)
 	reader->part_of = mem_alloc(ini->section_count, sizeof *reader->part_of);
 	for (size_t i = 0; i < ini->section_count; i++) {
 		const struct ini_section *section = &ini->sections[i];
-		const struct spec_section_row *row = section_row(reader, section);
+		bool is_guess = false;
+		const struct spec_section_row *row = section_row(reader, section, &is_guess);
+		struct spec_part *part;
 
 		reader->part_of[i] = SIZE_MAX;
 		if (row == NULL)
 			continue;
 		reader->part_of[i] = reader->parts.count;
-		check_repeated(reader, section,
-			       add_part(reader, row, section->name, section->line));
+		part = add_part(reader, row, section->name, section->line);
+		part->is_guess = is_guess;
+		if (!is_guess)
+			check_repeated(reader, section, part);
 	}
 }
 
@@ -151,14 +163,24 @@ static int refuse_entry(struct reader *reader, const char *label, const struct i
 
 static void read_stray(struct reader *reader, const struct ini_entry *entry)
 {
-	const struct spec_key_row *row = spec_keys();
-
 	if (entry->is_malformed)
 		return;
 	refuse_entry(reader, "", entry, "no section is above this line");
-	while (row->key != NULL && strcmp(row->key, entry->key) != 0)
-		row++;
-	fail_hint(reader->fail, "write [%s] above it", row->key == NULL ? "vm" : row->section);
+	fail_hint(reader->fail, "a spec starts with [vm]");
+}
+
+static void read_unknown(struct reader *reader, struct spec_part *part,
+			 const struct ini_entry *entry)
+{
+	const struct spec_key_row *nearest = spec_keys_nearest(part->row->name, entry->key);
+
+	if (!entry->is_malformed) {
+		refuse_entry(reader, part->label, entry, "unknown key");
+		spec_keys_hint_key(part->row->name, entry->key, reader->fail);
+	}
+	if (nearest != NULL)
+		*MEM_APPEND(part->values, part->value_count) =
+			(struct spec_value){ .row = nearest, .is_guess = true };
 }
 
 static void read_entry(struct reader *reader, struct spec_part *part, const struct ini_entry *entry)
@@ -167,11 +189,8 @@ static void read_entry(struct reader *reader, struct spec_part *part, const stru
 	const struct spec_value *first;
 	struct spec_value *value;
 
-	if (row == NULL && entry->is_malformed)
-		return;
 	if (row == NULL) {
-		refuse_entry(reader, part->label, entry, "unknown key");
-		spec_keys_hint_key(part->row->name, entry->key, reader->fail);
+		read_unknown(reader, part, entry);
 		return;
 	}
 	first = spec_check_value(part, entry->key);
@@ -207,6 +226,14 @@ static void read_entries(struct reader *reader)
 	}
 }
 
+static bool has_value(const struct spec_part *part, const struct spec_key_row *row)
+{
+	for (size_t i = 0; i < part->value_count; i++)
+		if (part->values[i].row == row)
+			return true;
+	return false;
+}
+
 /* Gives the keys that are not written in @part their defaults, or reports that they must be. */
 static void complete_part(struct reader *reader, struct spec_part *part)
 {
@@ -217,8 +244,7 @@ static void complete_part(struct reader *reader, struct spec_part *part)
 					    .label = part->label,
 					    .text = row->fallback };
 
-		if (strcmp(row->section, part->row->name) != 0 ||
-		    spec_check_value(part, row->key) != NULL)
+		if (strcmp(row->section, part->row->name) != 0 || has_value(part, row))
 			continue;
 		if (row->required) {
 			fail_add(reader->fail, FAIL_SPEC, "%s: %s is missing", part->label,
@@ -231,10 +257,12 @@ static void complete_part(struct reader *reader, struct spec_part *part)
 	}
 }
 
-static bool has_part(const struct reader *reader, const struct spec_section_row *row)
+static bool has_part(const struct reader *reader, const struct spec_section_row *row,
+		     bool guesses_count)
 {
 	for (size_t i = 0; i < reader->parts.count; i++)
-		if (reader->parts.items[i].row == row)
+		if (reader->parts.items[i].row == row &&
+		    (guesses_count || !reader->parts.items[i].is_guess))
 			return true;
 	return false;
 }
@@ -242,7 +270,7 @@ static bool has_part(const struct reader *reader, const struct spec_section_row 
 static void complete_spec(struct reader *reader)
 {
 	for (const struct spec_section_row *row = spec_sections(); row->name != NULL; row++) {
-		if (has_part(reader, row))
+		if (has_part(reader, row, true))
 			continue;
 		if (!row->required) {
 			add_part(reader, row, row->name, 0);
@@ -252,9 +280,13 @@ static void complete_spec(struct reader *reader)
 		fail_at(reader->fail, reader->ini->file, 0);
 		fail_hint(reader->fail, "add [%s]: %s", row->name, row->doc);
 	}
-	for (size_t i = 0; i < reader->parts.count; i++)
-		if (!reader->parts.items[i].is_repeated)
-			complete_part(reader, &reader->parts.items[i]);
+	for (size_t i = 0; i < reader->parts.count; i++) {
+		struct spec_part *part = &reader->parts.items[i];
+
+		/* A misspelt section beside the true one can be anything. */
+		if (!part->is_repeated && !(part->is_guess && has_part(reader, part->row, false)))
+			complete_part(reader, part);
+	}
 }
 
 static void reader_done(struct reader *reader)

@@ -9,7 +9,7 @@
 const struct spec_value *spec_check_value(const struct spec_part *part, const char *key)
 {
 	for (size_t i = 0; i < part->value_count; i++)
-		if (strcmp(part->values[i].row->key, key) == 0)
+		if (!part->values[i].is_guess && strcmp(part->values[i].row->key, key) == 0)
 			return &part->values[i];
 	return NULL;
 }

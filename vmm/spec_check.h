@@ -8,11 +8,12 @@
 /* A section that the spec has, or a part of it that is all defaults. Texts are borrowed. */
 struct spec_part {
 	const struct spec_section_row *row;
-	char *label;               /* "[gpu:second]", owned */
-	unsigned line;             /* 0: not written */
-	size_t position;           /* in spec.gpus or spec.disks */
+	char *label;     /* "[gpu:second]", owned */
+	unsigned line;   /* 0: not written */
+	size_t position; /* in spec.gpus or spec.disks */
+	bool is_guess; /* an unknown section, refused already, that is probably this one misspelt */
 	bool is_repeated;          /* written before: refused already */
-	struct spec_value *values; /* the written ones */
+	struct spec_value *values; /* the written ones, and guesses */
 	size_t value_count;
 };
 
@@ -21,7 +22,7 @@ struct spec_parts {
 	size_t count;
 };
 
-/* The value written for @key in @part, or NULL. */
+/* The value written for @key in @part, or NULL. Guesses do not count. */
 const struct spec_value *spec_check_value(const struct spec_part *part, const char *key);
 
 /*

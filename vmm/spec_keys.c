@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
@@ -212,63 +211,77 @@ const struct spec_key_row *spec_keys_find(const char *section, const char *key)
 	return NULL;
 }
 
-int spec_keys_hint_section(const char *name, struct fail *fail)
+const struct spec_section_row *spec_keys_nearest_section(const char *name)
 {
 	const char *names[sizeof sections / sizeof *sections];
-	CLEANUP(text) char *all = NULL;
 	const char *nearest;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		names[i] = sections[i].name;
-		if (names[i] != NULL)
-			text_add(&all, "%s[%s]", i == 0 ? "" : ", ", names[i]);
-	}
 	nearest = text_nearest(name, names);
+	return nearest == NULL ? NULL : spec_keys_section(nearest);
+}
+
+int spec_keys_hint_section(const char *name, const char *label, struct fail *fail)
+{
+	const struct spec_section_row *nearest = spec_keys_nearest_section(name);
+	CLEANUP(text) char *all = NULL;
+	CLEANUP(text) char *shown = text_printable(label, 0);
+
 	if (nearest != NULL)
-		return fail_hint(fail, "write [%s]", nearest);
+		return fail_hint(fail, "write [%s%s]", nearest->name,
+				 nearest->repeatable ? shown : "");
+	for (const struct spec_section_row *row = sections; row->name != NULL; row++)
+		text_add(&all, "%s[%s]", all == NULL ? "" : ", ", row->name);
 	return fail_hint(fail, "the sections are %s", all);
 }
 
-/* The keys of @section, or of all other sections. NULL-terminated; the caller frees the array only. */
-static const char **key_names(const char *section, bool others)
+/* The first row with @key, of any section. */
+static const struct spec_key_row *find_anywhere(const char *key)
 {
-	const char **names = mem_alloc(sizeof keys / sizeof *keys, sizeof *names);
+	const struct spec_key_row *row = keys;
+
+	while (row->key != NULL && strcmp(row->key, key) != 0)
+		row++;
+	return row->key == NULL ? NULL : row;
+}
+
+/* The key nearest to @key among those of @section, or among those of all others. */
+static const struct spec_key_row *nearest_key(const char *section, bool others, const char *key)
+{
+	const char *names[sizeof keys / sizeof *keys] = { NULL };
+	const char *nearest;
 	size_t count = 0;
 
 	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
 		if ((strcmp(row->section, section) == 0) != others)
 			names[count++] = row->key;
-	return names;
+	nearest = text_nearest(key, names);
+	if (nearest == NULL)
+		return NULL;
+	return others ? find_anywhere(nearest) : spec_keys_find(section, nearest);
 }
 
-static const char *section_of(const char *key)
+const struct spec_key_row *spec_keys_nearest(const char *section, const char *key)
 {
-	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
-		if (strcmp(row->key, key) == 0)
-			return row->section;
-	return NULL;
+	return find_anywhere(key) != NULL ? NULL : nearest_key(section, false, key);
 }
 
 int spec_keys_hint_key(const char *section, const char *key, struct fail *fail)
 {
-	const char **own = key_names(section, false);
-	const char **others = key_names(section, true);
-	const char *home = section_of(key);
-	const char *near_own = text_nearest(key, own);
-	const char *near_other = text_nearest(key, others);
+	const struct spec_key_row *home = find_anywhere(key);
+	const struct spec_key_row *own = spec_keys_nearest(section, key);
+	const struct spec_key_row *other = nearest_key(section, true, key);
 	CLEANUP(text) char *all = NULL;
 
-	for (size_t i = 0; own[i] != NULL; i++)
-		text_join(&all, ", ", own[i]);
 	if (home != NULL)
-		fail_hint(fail, "%s belongs to [%s]", key, home);
-	else if (near_own != NULL)
-		fail_hint(fail, "write %s", near_own);
-	else if (near_other != NULL)
-		fail_hint(fail, "write %s, in [%s]", near_other, section_of(near_other));
-	else
-		fail_hint(fail, "the keys of [%s] are %s", section, all);
-	free(own);
-	free(others);
-	return -1;
+		return fail_hint(fail, "%s belongs to [%s]", key, home->section);
+	if (own != NULL)
+		return fail_hint(fail, "write %s", own->key);
+	if (other != NULL)
+		return fail_hint(fail, "write %s, in [%s]", other->key, other->section);
+	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
+		if (strcmp(row->section, section) == 0)
+			text_join(&all, ", ", row->key);
+	return fail_hint(fail, "the keys of [%s] are %s", section, all);
 }

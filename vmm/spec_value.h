@@ -12,6 +12,7 @@ struct spec_value {
 	const char *label; /* "[gpu:second]" */
 	const char *text;
 	unsigned line; /* 0: not written, @text is the row's default */
+	bool is_guess; /* an unknown key, refused already, that is probably this one misspelt */
 };
 
 /*
