@@ -230,6 +230,9 @@ static void what_is_no_domain_is_refused(void **state)
 		"<address bus='0x100'/></source></hostdev></devices></domain>",
 		"<domain><name>a</name><memory>1</memory><devices><hostdev type='pci'><source>"
 		"<address bus='-1'/></source></hostdev></devices></domain>",
+		"<domain><name>a</name><memory>1</memory><devices><hostdev type='pci'><source>"
+		"<address bus=''/></source></hostdev></devices></domain>",
+		"<!DOCTYPE d [<!ENTITY a 'b'>]><domain><name>a</name><memory>1</memory></domain>",
 		"<!DOCTYPE d [<!ENTITY a SYSTEM 'file:///etc/hostname'>]><domain><name>&a;</name>"
 		"<memory>1</memory></domain>",
 		"<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>"

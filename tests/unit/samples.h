@@ -204,6 +204,7 @@ static inline struct sample *sample_workstation(void)
 		"workstation", "four functions, bridge and held member; bridged; two disks");
 
 	sample_machine(sample, 1, 1, 16);
+	sample->machine.has_topoext = true; /* and no threads to need it */
 	sample_cell(sample, 0, 2, 6, 4 * SIZE_GIB, 2 * SIZE_MIB);
 	sample_member(sample, 0, sample_device(sample, "0000:00:01.0", "pcieport"),
 		      GPU_MEMBER_BRIDGE);
