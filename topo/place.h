@@ -31,7 +31,7 @@ enum place_hugepages {
 
 /* One [gpu] section: @count GPUs that @match names, or exactly @addresses. */
 struct place_gpu_request {
-	unsigned count; /* at least 1; equals address_count if there are addresses */
+	unsigned count; /* 1 to 65535; equals address_count if there are addresses */
 	const char
 		*match; /* see gpu_matches; NULL: "any", or no condition if addresses are given */
 	const char *const *addresses; /* canonical, borrowed */
@@ -119,9 +119,14 @@ struct placement {
 
 /*
  * Decides. Refusals:
- *   FAIL_SPEC  an address that is not on this host or is not a GPU, or does not match `match`;
+ *   FAIL_SPEC  an address that is not on this host or is not a GPU, or does not match `match`, or is named
+ *              twice, or whose group has another GPU that no request gets; memory that is no multiple of a
+ *              fixed page size. All of these that there are, one item each;
  *   FAIL_HOST  more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
- *   FAIL_BUSY  it would fit if what is taken were freed; names the holders.
+ *   FAIL_BUSY  it would fit if what is taken were freed (memory in use by anybody included); names the
+ *              holders.
+ * The empty host has all CPUs but the host's own, all hugepages of its pools, and of normal memory what
+ * those pools leave. With hugepages a node keeps 256 MiB of normal memory for QEMU instead of the reserve.
  * @host must outlive the result. Release with placement_free().
  */
 int place(const struct place_request *request, const struct host *host,

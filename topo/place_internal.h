@@ -207,8 +207,10 @@ void place_reason_add(struct placement *placement, const char *format, ...)
 char *place_words_nodes(const struct place_view *view, const size_t *nodes, size_t count);
 /* "a, b and c" of texts. */
 char *place_words_list(char *const *items, size_t count);
-/* ` that match "H100"`, or nothing for any. */
-char *place_words_that_match(const struct place_gpu_request *request);
+/* ` that match "H100"` (matches, if @count is 1), or nothing for any. */
+char *place_words_that_match(const struct place_gpu_request *request, unsigned count);
+/* That the shortage is the smallest there is, if there was a choice; static text. */
+const char *place_words_best(const struct place_view *view, const struct place_shortage *shortage);
 /* Frees @count texts and their array. */
 void place_words_free(char **items, size_t count);
 

@@ -46,20 +46,21 @@ static void tell_gpus(const struct place_view *view, struct placement *placement
 {
 	for (size_t i = 0; i < view->request->gpu_count; i++) {
 		const struct place_gpu_request *wanted = &view->request->gpus[i];
+		unsigned free_count = wanted->address_count > 0 ? 0 : free_matches(view, i);
 		CLEANUP(text) char *taken = addresses_of(placement, i);
-		CLEANUP(text) char *that_match = place_words_that_match(wanted);
+		CLEANUP(text) char *that_match = place_words_that_match(wanted, free_count);
 
 		if (wanted->address_count > 0) {
 			place_reason_add(placement, "%s gets %s, which the spec names",
 					 wanted->label, taken);
-		} else if (free_matches(view, i) == wanted->count) {
+		} else if (free_count == wanted->count) {
 			place_reason_add(placement, "%s gets %s, %s%s", wanted->label, taken,
 					 wanted->count == 1 ? "the only free GPU"
 							    : "the only free GPUs",
 					 that_match);
 		} else {
 			place_reason_add(placement, "%s gets %s of the %u free GPUs%s",
-					 wanted->label, taken, free_matches(view, i), that_match);
+					 wanted->label, taken, free_count, that_match);
 		}
 	}
 }

@@ -84,8 +84,7 @@ static void refuse_cpus(const struct place_view *view, const struct place_shorta
 		fail_add(fail, place_refuse_kind(view), "vcpus = %u: %s %s only %u free CPU%s",
 			 request->vcpus, where, has, shortage->cpus,
 			 shortage->cpus == 1 ? "" : "s");
-	fail_cause(fail, "%s%s", nodes == NULL ? "" : nodes,
-		   shortage->sets > 1 ? "; no other node with such GPUs has more" : "");
+	fail_cause(fail, "%s%s", nodes == NULL ? "" : nodes, place_words_best(view, shortage));
 	fail_at(fail, request->file, request->vcpus_line);
 }
 
@@ -153,7 +152,8 @@ static void add_hint(const struct place_view *view, const struct place_shortage 
 		fail_hint(fail, "gpuvm list shows the VMs; gpuvm stop NAME frees what one has");
 	else if (shortage->is_cpus && shortage->cpus > 0)
 		fail_hint(fail, "set vcpus = %u or less", shortage->cpus);
-	else if (!shortage->is_cpus && shortage->bytes < view->request->memory_bytes)
+	else if (!shortage->is_cpus && shortage->bytes > 0 &&
+		 shortage->bytes < view->request->memory_bytes)
 		fail_hint(fail, "set memory to %s or less", memory);
 	else
 		fail_hint(fail, "gpuvm gpus shows which node each GPU is near");

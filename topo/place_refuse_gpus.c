@@ -166,37 +166,60 @@ static void refuse_none(const struct place_view *view, const struct place_gpu_re
 	fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
 }
 
+/* "only 3 of the 5 GPUs that match "H100" are free". The caller frees. */
+static char *shortage_of(const struct place_view *view, size_t request)
+{
+	const struct place_gpu_request *wanted = &view->request->gpus[request];
+	unsigned matched = count_matched(view, request);
+	CLEANUP(text) char *that_match = place_words_that_match(wanted, matched);
+	unsigned choosable = count_state(view, request, PLACE_GPU_FREE);
+	const char *are = view->empty ? "can be given to a VM" : "are free";
+	const char *is = view->empty ? "can be given to a VM" : "is free";
+
+	if (choosable >= wanted->count)
+		return view->request->gpu_count > 1
+			       ? text_format("too few GPUs%s for this section and those before it",
+					     that_match)
+			       : text_format("the GPUs%s go only in larger groups", that_match);
+	if (matched < wanted->count && *that_match != '\0')
+		return text_format("only %u GPU%s on this host match%s \"%s\"", matched,
+				   matched == 1 ? "" : "s", matched == 1 ? "es" : "",
+				   wanted->match);
+	if (matched < wanted->count)
+		return text_format("this host has only %u GPU%s", matched, matched == 1 ? "" : "s");
+	if (matched == 1)
+		return text_format("the only GPU%s %s", that_match,
+				   view->empty ? "cannot be given to a VM" : "is not free");
+	if (choosable == 0)
+		return text_format("none of the %u GPUs%s %s", matched, that_match, is);
+	return text_format("only %u of the %u GPUs%s %s", choosable, matched, that_match,
+			   choosable == 1 ? is : are);
+}
+
 static void add_what(const struct place_view *view, size_t request, struct fail *fail)
 {
 	const struct place_gpu_request *wanted = &view->request->gpus[request];
-	CLEANUP(text) char *that_match = place_words_that_match(wanted);
-	unsigned matched = count_matched(view, request);
-	unsigned free_count = count_state(view, request, PLACE_GPU_FREE);
-	const char *can = view->empty ? "can be given to a VM" : "are free";
+	enum fail_kind kind = place_refuse_kind(view);
+	unsigned choosable = count_state(view, request, PLACE_GPU_FREE);
+	unsigned unknown = count_state(view, request, PLACE_GPU_NODE_UNKNOWN);
+	CLEANUP(text) char *shortage = NULL;
 
-	if (!view->empty && free_count == 1)
-		can = "is free";
-	if (wanted->address_count > 0)
-		fail_add(fail, place_refuse_kind(view),
+	if (unknown > 0 && choosable + unknown >= wanted->count) {
+		fail_add(fail, kind, "%s: [numa] policy = %s needs GPUs whose NUMA node is known",
+			 wanted->label, place_policy_name(view->request->policy));
+	} else if (wanted->address_count > 0) {
+		CLEANUP(text) char *list = NULL;
+
+		for (size_t i = 0; i < wanted->address_count; i++)
+			text_join(&list, ", ", wanted->addresses[i]);
+		fail_add(fail, kind,
 			 view->empty ? "%s address = %s: cannot be given to this VM"
 				     : "%s address = %s: not free",
-			 wanted->label, wanted->addresses[0]);
-	else if (free_count >= wanted->count && view->request->gpu_count > 1)
-		fail_add(fail, place_refuse_kind(view),
-			 "%s count = %u: too few GPUs%s for this section and those before it",
-			 wanted->label, wanted->count, that_match);
-	else if (free_count >= wanted->count)
-		fail_add(fail, place_refuse_kind(view),
-			 "%s count = %u: the GPUs%s go only in larger groups", wanted->label,
-			 wanted->count, that_match);
-	else if (matched < wanted->count)
-		fail_add(fail, place_refuse_kind(view),
-			 "%s count = %u: only %u GPU%s on this host%s", wanted->label,
-			 wanted->count, matched, matched == 1 ? "" : "s", that_match);
-	else
-		fail_add(fail, place_refuse_kind(view),
-			 "%s count = %u: only %u of the %u GPUs%s %s", wanted->label, wanted->count,
-			 free_count, matched, that_match, can);
+			 wanted->label, list);
+	} else {
+		shortage = shortage_of(view, request);
+		fail_add(fail, kind, "%s count = %u: %s", wanted->label, wanted->count, shortage);
+	}
 }
 
 static void add_hint(const struct place_view *view, size_t request, struct fail *fail)
@@ -211,7 +234,7 @@ static void add_hint(const struct place_view *view, size_t request, struct fail 
 		const struct gpu *gpu = gpu_at(view, i);
 
 		if (!is_wanted(view, &view->request->gpus[request], request, i) ||
-		    view->states[i] != PLACE_GPU_NOT_OFFERED ||
+		    view->states[i] != PLACE_GPU_NOT_OFFERED || gpu->offer == GPU_BMC ||
 		    !gpu_offer_yields_to_address(gpu->offer))
 			continue;
 		fail_hint(fail, "to take %s anyway, set address = %s", gpu->device->address,

@@ -2,6 +2,7 @@
 #include "topo/place_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
@@ -32,7 +33,9 @@ static char *describe_normal(const struct place_view *view, size_t at)
 	CLEANUP(text) char *kept = size_format(PLACE_NODE_RESERVE_BYTES);
 	char *text;
 
-	if (view->empty)
+	if (view->empty && strcmp(total, normal) == 0)
+		text = text_format("node %u has %s", node->os_index, total);
+	else if (view->empty)
 		text = text_format("node %u has %s, %s of it in normal pages", node->os_index,
 				   total, normal);
 	else
@@ -69,8 +72,7 @@ static void refuse_normal(const struct place_view *view, const struct place_shor
 	else
 		fail_add(fail, FAIL_BUSY, "memory = %s: %s %s only %s free for it", memory, where,
 			 shortage->node_count == 1 ? "has" : "have", room);
-	fail_cause(fail, "%s%s", causes,
-		   shortage->sets > 1 ? "; no other node with such GPUs has more" : "");
+	fail_cause(fail, "%s%s", causes, place_words_best(view, shortage));
 	fail_at(fail, view->request->file, view->request->memory_line);
 }
 
@@ -88,34 +90,35 @@ static void hint_pages(const struct place_view *view, const struct place_shortag
 {
 	uint64_t page_bytes = place_memory_fixed(view->request);
 	uint64_t share = view->request->memory_bytes / shortage->node_count;
-	uint64_t all = 0;
 	CLEANUP(text) char *commands = NULL;
+	CLEANUP(text) char *at_boot = NULL;
 
-	for (size_t i = 0; i < shortage->node_count; i++) {
-		const struct machine_node *node = &view->machine->nodes[shortage->nodes[i]];
+	for (size_t i = 0; i < view->machine->node_count; i++) {
+		const struct machine_node *node = &view->machine->nodes[i];
 		const struct machine_pages *pages = machine_node_pages(node, page_bytes);
-		uint64_t more = pages_short(view, shortage->nodes[i], share);
-		uint64_t count = (pages == NULL ? 0 : pages->total) + more;
-		CLEANUP(text)
-		char *command = text_format("echo %" PRIu64
-					    " | sudo tee /sys/devices/system/node/node%u/hugepages/"
-					    "hugepages-%" PRIu64 "kB/nr_hugepages",
-					    count, node->os_index, page_bytes / SIZE_KIB);
+		uint64_t count = pages == NULL ? 0 : pages->total;
+		CLEANUP(text) char *command = NULL;
+		CLEANUP(text) char *on_node = NULL;
+		uint64_t more = 0;
 
+		for (size_t j = 0; j < shortage->node_count; j++)
+			if (shortage->nodes[j] == i)
+				more = pages_short(view, i, share);
+		command = text_format("echo %" PRIu64 " | sudo tee /sys/devices/system/node/node%u/"
+				      "hugepages/hugepages-%" PRIu64 "kB/nr_hugepages",
+				      count + more, node->os_index, page_bytes / SIZE_KIB);
+		on_node = text_format("%u:%" PRIu64, node->os_index, count + more);
 		if (more > 0)
 			text_join(&commands, " && ", command);
+		if (count + more > 0)
+			text_join(&at_boot, ",", on_node);
 	}
-	for (size_t i = 0; i < view->machine->node_count; i++) {
-		const struct machine_pages *pages = machine_node_pages(&view->machine->nodes[i],
-								       page_bytes);
-
-		all += pages == NULL ? 0 : pages->total;
-	}
+	/* hugepages=NODE:COUNT is of Linux 5.16, admin-guide/mm/hugetlbpage.rst. */
 	if (page_bytes == SIZE_GIB)
 		fail_hint(fail,
-			  "run: %s; if the memory is too fragmented for that, boot with "
-			  "hugepagesz=1G hugepages=%" PRIu64,
-			  commands, all + view->request->memory_bytes / page_bytes);
+			  "run: %s; if that gives fewer, memory is too fragmented: boot with "
+			  "hugepagesz=1G hugepages=%s",
+			  commands, at_boot);
 	else
 		fail_hint(fail, "run: %s", commands);
 }
@@ -158,16 +161,23 @@ static void refuse_pages(const struct place_view *view, const struct place_short
 		text_join(&causes, "; ", cause);
 		has_normal &= place_memory_normal(view, shortage->nodes[i]) >= PLACE_OVERHEAD_BYTES;
 	}
-	fail_add(fail, place_refuse_kind(view),
-		 view->empty ? "hugepages = %s: memory = %s needs %" PRIu64
-			       " pages, and %s has %" PRIu64
-			     : "hugepages = %s: memory = %s needs %" PRIu64
-			       " free pages, and %s has %" PRIu64,
-		 page, memory, view->request->memory_bytes / page_bytes, where,
-		 shortage->bytes / page_bytes);
-	fail_cause(fail, "%s", causes);
-	if (has_normal)
+	if (!has_normal) {
+		fail_add(fail, place_refuse_kind(view),
+			 "hugepages = %s: too little normal memory is left for QEMU on %s", page,
+			 where);
+		fail_hint(fail, "reserve fewer hugepages there: nr_hugepages in "
+				"/sys/devices/system/node/node*/hugepages/*");
+	} else {
+		fail_add(fail, place_refuse_kind(view),
+			 view->empty ? "hugepages = %s: memory = %s needs %" PRIu64
+				       " pages, and %s %s %" PRIu64
+				     : "hugepages = %s: memory = %s needs %" PRIu64
+				       " free pages, and %s %s %" PRIu64,
+			 page, memory, view->request->memory_bytes / page_bytes, where,
+			 shortage->node_count == 1 ? "has" : "have", shortage->bytes / page_bytes);
 		hint_pages(view, shortage, fail);
+	}
+	fail_cause(fail, "%s%s", causes, place_words_best(view, shortage));
 	fail_at(fail, view->request->file, view->request->hugepages_line);
 }
 

@@ -35,9 +35,17 @@ char *place_words_nodes(const struct place_view *view, const size_t *nodes, size
 	return text_format("%s %s", count == 1 ? "node" : "nodes", list);
 }
 
-char *place_words_that_match(const struct place_gpu_request *request)
+char *place_words_that_match(const struct place_gpu_request *request, unsigned count)
 {
 	if (request->match == NULL || strcmp(request->match, "any") == 0)
 		return mem_strdup("");
-	return text_format(" that match \"%s\"", request->match);
+	return text_format(" that match%s \"%s\"", count == 1 ? "es" : "", request->match);
+}
+
+const char *place_words_best(const struct place_view *view, const struct place_shortage *shortage)
+{
+	if (shortage->sets < 2 || view->request->policy == PLACE_PREFERRED)
+		return "";
+	return shortage->node_count == 1 ? "; no other node with such GPUs has more"
+					 : "; no other nodes with such GPUs have more";
 }

@@ -35,7 +35,8 @@ struct shape {
 struct card {
 	const char *address;
 	int node, group;
-	const char *name; /* "H100", "T4"; "AST2500" is a management display; "Audio" is no GPU */
+	const char *
+		name; /* "H100", "T4"; "AST2500" is a management display, "Console" the boot VGA, "Audio" is no GPU */
 	const char *driver;
 };
 
@@ -121,6 +122,7 @@ static inline void made_device(struct device_list *list, const struct card *card
 	snprintf(device->address, sizeof device->address, "%s", card->address);
 	if (strcmp(card->name, "AST2500") == 0)
 		device->vendor_id = 0x1a03;
+	device->is_boot_vga = strcmp(card->name, "Console") == 0;
 	if (strcmp(card->name, "Audio") == 0)
 		device->class_id = 0x0403;
 }

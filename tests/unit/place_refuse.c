@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "tests/unit/place_refusals.h"
+
+/* Refusals of place, word for word. */
+
+static bool same(const char *about, const char *part, const char *is, const char *expected)
+{
+	if (text_equal(is, expected))
+		return true;
+	print_message("%s: %s\n  is       %s\n  expected %s\n", about, part, is == NULL ? "" : is,
+		      expected == NULL ? "" : expected);
+	return false;
+}
+
+static bool check_refusal(const struct refusal *refusal, const struct place_request *request,
+			  const struct host *host, const struct place_taken *taken)
+{
+	CLEANUP(placement) struct placement *placement = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	const struct fail_item *item;
+	bool all = true;
+
+	if (place(request, host, taken, &placement, &fail) == 0) {
+		print_message("%s: placed\n", refusal->about);
+		return false;
+	}
+	assert_null(placement);
+	assert_int_equal(fail.item_count, 1);
+	item = &fail.items[0];
+	all &= same(refusal->about, "kind", fail_kind_row(fail.kind)->name,
+		    fail_kind_row(refusal->kind)->name);
+	all &= same(refusal->about, "what", item->what, refusal->what);
+	all &= same(refusal->about, "cause", item->cause, refusal->cause);
+	all &= same(refusal->about, "hint", item->hint, refusal->hint);
+	assert_string_equal(item->file, "train.ini");
+	assert_int_equal(item->line, refusal->line);
+	return all;
+}
+
+static void test_refusals(void **state)
+{
+	bool all = true;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		const struct refusal *refusal = &refusals[i];
+		struct made *made = made_host(refusal->shape, refusal->cards);
+		char iommu_hint[] = "turn it on";
+		struct place_request request = {
+			.vcpus = refusal->vcpus,
+			.memory_bytes = refusal->gib == 0 ? SIZE_GIB / 2 : refusal->gib * SIZE_GIB,
+			.policy = refusal->policy,
+			.hugepages = refusal->hugepages,
+			.gpus = refusal->gpus,
+			.gpu_count = refusal->gpu_count,
+			.file = "train.ini",
+			.vcpus_line = 7,
+			.memory_line = 8,
+			.hugepages_line = 9,
+		};
+		struct taken_lists lists;
+
+		made->host.has_iommu = !refusal->no_iommu;
+		made->host.iommu_hint = iommu_hint;
+		taken_fill(&lists, &refusal->has);
+		all &= check_refusal(refusal, &request, &made->host, &lists.taken);
+		taken_drop(&lists);
+		made_free(made);
+	}
+	assert_true(all);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
