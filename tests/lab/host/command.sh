@@ -8,7 +8,7 @@ command_lost=125
 
 # command_run USER TIMEOUT < script: streams its output, returns its exit code (124: timeout).
 command_run() {
-	local user=$1 limit=$2 name dir deadline=$((SECONDS + $2 + 60)) done=no shown=0 size status
+	local user=$1 limit=$2 name dir deadline=$((SECONDS + $2 + 60)) done=no shown=0 turns=0 size status
 	name=$$-$RANDOM-$SECONDS
 	dir=$lab_run/share/commands/$name
 	mkdir -p "$dir"
@@ -27,6 +27,7 @@ command_run() {
 		fi
 		[ "$done" = no ] || break
 		machine_runs || return "$command_lost"
+		[ $((++turns % 50)) -ne 0 ] || ! machine_stalled || return "$command_lost"
 		if [ "$SECONDS" -gt "$deadline" ]; then
 			say "the server does not answer any more"
 			return 124

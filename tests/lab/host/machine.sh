@@ -7,8 +7,10 @@
 #                     commands/, up
 #   console, emulator the server's serial console, and what the outer QEMU itself says
 
-# In seconds; a machine with one slow core must make it.
-machine_boot_limit=600
+# In seconds; a machine with slow cores and other work must make it.
+machine_boot_limit=420
+# An emulator that dies or stalls at boot is tried again this often.
+machine_retries=2
 
 machine_pid() {
 	local pid
@@ -22,12 +24,20 @@ machine_runs() {
 	machine_pid >/dev/null
 }
 
+# Now and then the emulator loses a CPU's timer; the kernel notices, and never recovers. Once may be a
+# machine that was too busy for 20 seconds.
+machine_stalled() {
+	[ "$(grep -c 'Possible timer handling issue on cpu' "$lab_run/console" 2>/dev/null)" -ge 3 ]
+}
+
 # Why the machine is gone, in one line.
 machine_obituary() {
 	if grep -qE 'bql_locked|qemu_mutex_iothread_locked|[Aa]ssertion' "$lab_run/emulator"; then
 		printf 'the emulator crashed: %s\n' "$(grep -m 1 -E 'bql_locked|iothread_locked|[Aa]ssertion' "$lab_run/emulator")"
 	elif grep -q 'Kernel panic' "$lab_run/console"; then
 		printf 'the server panicked: %s\n' "$(grep -m 1 'Kernel panic' "$lab_run/console" | tr -d '\r')"
+	elif machine_stalled; then
+		printf 'the emulator lost a timer: %s\n' "$(grep -m 1 'Possible timer handling' "$lab_run/console" | tr -d '\r\t')"
 	else
 		printf 'the emulator ended: %s\n' "$(tail -n 1 "$lab_run/emulator")"
 	fi
@@ -104,7 +114,7 @@ machine_wait() {
 			tail -n 20 "$lab_run/console" >&2
 			return 1
 		fi
-		if ! kill -0 "$(cat "$lab_run/pid")" 2>/dev/null; then
+		if machine_stalled || ! kill -0 "$(cat "$lab_run/pid")" 2>/dev/null; then
 			printf '\n' >&2
 			say "$(machine_obituary)"
 			return 1
@@ -117,16 +127,19 @@ machine_wait() {
 
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
-	local profile=$1 prepare='' machine=() kernel=()
+	local profile=$1 try prepare='' machine=() kernel=()
 	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
 	images_ready || return
-	machine_down
 	# shellcheck source=/dev/null
 	. "$lab_dir/profiles/$profile"
-	machine_share
-	echo "$profile" >"$lab_run/profile"
-	machine_start
-	machine_wait "$profile"
+	for ((try = 0; try <= machine_retries; try++)); do
+		machine_down
+		machine_share
+		echo "$profile" >"$lab_run/profile"
+		machine_start
+		machine_wait "$profile" && return
+	done
+	return 1
 }
 
 machine_down() {
