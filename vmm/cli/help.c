@@ -99,8 +99,7 @@ static void help_spec(void)
 	for (const struct spec_section_row *section = spec_sections(); section->name != NULL;
 	     section++) {
 		out_line("%s", "");
-		out_line("[%s]  %s%s", section->name, section->doc,
-			 section->repeatable ? "; another one: a label behind a colon" : "");
+		out_line("[%s]  %s", section->name, section->doc);
 		for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
 			if (text_equal(row->section, section->name))
 				help_key(row);
@@ -151,9 +150,20 @@ static int help_topic(const char *topic, struct fail *fail)
 	return 0;
 }
 
+static json_t *key_json(const struct spec_key_row *row)
+{
+	CLEANUP(text) char *range = range_of(row);
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:s}", "section", row->section, "key",
+			 row->key, "range", out_text_or_null(range), "default",
+			 out_text_or_null(row->fallback), "required", row->required, "example",
+			 row->example, "doc", row->doc);
+}
+
 /* The same tables for programs. */
 static int help_json(void)
 {
+	json_t *kinds = json_array();
 	json_t *commands = json_array();
 	json_t *keys = json_array();
 
@@ -162,11 +172,17 @@ static int help_json(void)
 				      json_pack("{s:s, s:s, s:s}", "name", row->name, "arguments",
 						row->arguments, "summary", row->summary));
 	for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
-		json_array_append_new(keys, json_pack("{s:s, s:s, s:o, s:b, s:s}", "section",
-						      row->section, "key", row->key, "default",
-						      out_text_or_null(row->fallback), "required",
-						      row->required, "doc", row->doc));
-	out_json(json_pack("{s:o, s:o}", "commands", commands, "spec_keys", keys));
+		json_array_append_new(keys, key_json(row));
+	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
+		const struct fail_kind_row *row = fail_kind_row((enum fail_kind)kind);
+
+		json_array_append_new(kinds,
+				      json_pack("{s:i, s:s, s:s, s:s}", "exit_code", row->exit_code,
+						"kind", row->title, "meaning", row->meaning,
+						"actor", row->actor));
+	}
+	out_json(json_pack("{s:o, s:o, s:o}", "commands", commands, "spec_keys", keys, "exit_codes",
+			   kinds));
 	return 0;
 }
 

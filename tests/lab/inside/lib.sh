@@ -21,7 +21,8 @@ as() {
 
 # expect_exit CODE CMD...: runs CMD, shows and keeps its output in $output, demands the exit code.
 expect_exit() {
-	local want=$1 got=0
+	local - want=$1 got=0
+	set +x
 	shift
 	output=$("$@" 2>&1) || got=$?
 	printf '%s\n' "\$ $*" "$output"
@@ -30,6 +31,8 @@ expect_exit() {
 
 # expect_match REGEX TEXT
 expect_match() {
+	local -
+	set +x
 	[[ $2 =~ $1 ]] || fail "no match for '$1' in: $2"
 }
 
@@ -40,7 +43,8 @@ expect_same() {
 
 # wait_for SECONDS WHAT CMD...: until CMD succeeds.
 wait_for() {
-	local limit=$1 what=$2 start=$SECONDS
+	local - limit=$1 what=$2 start=$SECONDS
+	set +x
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		[ $((SECONDS - start)) -lt "$limit" ] || fail "not within $limit seconds: $what"
@@ -50,7 +54,8 @@ wait_for() {
 
 # fresh_disk NAME: a copy of the guest's disk as $disk, stamped with a new $nonce.
 fresh_disk() {
-	local bytes
+	local - bytes
+	set +x
 	disk=$lab_images/$1.raw
 	nonce=${LAB_NONCE:-$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')}
 	if [ ! -e "$lab_state/guest.raw" ]; then
@@ -74,7 +79,8 @@ guest_log() {
 # guest_report VM [SECONDS [NTH]]: waits for the report of the guest's NTH boot in its log (the first
 # if not given) and prints the last one there is, an object a line.
 guest_report() {
-	local vm=$1 limit=${2:-300} nth=${3:-1} log start=$SECONDS looked=0
+	local - vm=$1 limit=${2:-300} nth=${3:-1} log start=$SECONDS looked=0
+	set +x
 	log=$(guest_log "$vm")
 	[ -n "$log" ] || fail "$vm keeps no log of its serial console"
 	# Looking costs the guest time: the emulated CPUs are few.
@@ -154,7 +160,8 @@ cleanup() {
 # write_spec NAME [LINE...]: /run/NAME.ini with a fresh disk as $spec. Lines are added behind a common
 # beginning; "gpu:...", "numa:..." and so on are "key = value" of that section.
 write_spec() {
-	local name=$1 line section
+	local - name=$1 line section
+	set +x
 	shift
 	fresh_disk "$name"
 	spec=/run/$name.ini
