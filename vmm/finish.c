@@ -90,11 +90,11 @@ static int end(const struct finish_options *options, struct subject *subject, st
 {
 	bool off = false;
 
-	if (subject->domain->state != HV_PAUSED || !options->force) {
-		if (hv_shutdown(subject->hv, subject->domain->uuid, fail) < 0 ||
-		    wait_until_off(options, subject, &off, fail) < 0)
-			return -1;
-	}
+	/* A paused guest hears nothing: with force there is no point in asking. */
+	if ((subject->domain->state != HV_PAUSED || !options->force) &&
+	    (hv_shutdown(subject->hv, subject->domain->uuid, fail) < 0 ||
+	     wait_until_off(options, subject, &off, fail) < 0))
+		return -1;
 	subject->finish->outcome = FINISH_STOPPED;
 	if (off)
 		return 0;

@@ -4,6 +4,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/ended.h"
 #include "vmm/cli/out.h"
 #include "vmm/finish.h"
 #include "vmm/hv.h"
@@ -15,101 +16,6 @@ static void countdown(void *data, unsigned left_s)
 	char *line = text_format("%s is shutting down, %u s left", (const char *)data, left_s);
 
 	out_progress(line);
-}
-
-static const char *outcome_name(enum finish_outcome outcome)
-{
-	switch (outcome) {
-	case FINISH_STOPPED:
-		return "stopped";
-	case FINISH_FORCED:
-		return "forced off";
-	case FINISH_WAS_OFF:
-		return "was off";
-	case FINISH_DELETED:
-		return "deleted";
-	}
-	return "unknown";
-}
-
-static const char *state_name(enum giveback_state state)
-{
-	switch (state) {
-	case GIVEBACK_SAME:
-		return "same";
-	case GIVEBACK_REPAIRED:
-		return "repaired";
-	case GIVEBACK_OVERRIDE_LOST:
-		return "override lost";
-	case GIVEBACK_ELSEWHERE:
-		return "elsewhere";
-	}
-	return "unknown";
-}
-
-static json_t *finish_json(const struct finish *finish)
-{
-	json_t *functions = json_array();
-
-	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++) {
-		const struct giveback_function *function = &finish->giveback->functions[i];
-
-		json_array_append_new(
-			functions,
-			json_pack("{s:s, s:o, s:o, s:s, s:o}", "address", function->before->address,
-				  "driver_before", out_text_or_null(function->before->driver),
-				  "driver_now", out_text_or_null(function->driver_now), "state",
-				  state_name(function->state), "remedy",
-				  out_text_or_null(function->remedy)));
-	}
-	return json_pack("{s:s, s:s, s:o}", "name", finish->name, "outcome",
-			 outcome_name(finish->outcome), "functions", functions);
-}
-
-static void print_function(const struct giveback_function *function)
-{
-	const char *before = function->before->driver == NULL ? "no driver"
-							      : function->before->driver;
-	const char *now = function->driver_now == NULL ? "no driver" : function->driver_now;
-
-	switch (function->state) {
-	case GIVEBACK_SAME:
-		out_line("  %s is back on %s", function->before->address, now);
-		return;
-	case GIVEBACK_REPAIRED:
-		out_line("  %s is back on %s, after libvirt was asked again",
-			 function->before->address, now);
-		return;
-	case GIVEBACK_OVERRIDE_LOST:
-		out_note("  %s is on %s; libvirt erased its driver override \"%s\"\n  hint: %s",
-			 function->before->address, now, function->before->driver_override,
-			 function->remedy);
-		return;
-	case GIVEBACK_ELSEWHERE:
-		out_note("  %s was on %s and is now on %s\n  hint: %s", function->before->address,
-			 before, now, function->remedy);
-		return;
-	}
-}
-
-static void print_finish(const struct finish *finish)
-{
-	switch (finish->outcome) {
-	case FINISH_STOPPED:
-		out_line("VM \"%s\" has shut down.", finish->name);
-		break;
-	case FINISH_FORCED:
-		out_line("VM \"%s\": its power was cut.", finish->name);
-		break;
-	case FINISH_WAS_OFF:
-		out_line("VM \"%s\" is off already.", finish->name);
-		break;
-	case FINISH_DELETED:
-		out_line("VM \"%s\" is deleted; its disks are not.", finish->name);
-		break;
-	}
-	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
-		print_function(&finish->giveback->functions[i]);
 }
 
 static struct finish_options options_of(const struct cli *cli)
@@ -130,9 +36,9 @@ static int stop_one(const struct cli *cli, char *name, json_t **ret_json, struct
 	if (finish_stop(&options, name, &finish, fail) < 0)
 		return -1;
 	out_progress_end();
-	*ret_json = finish_json(finish);
+	*ret_json = ended_json(finish);
 	if (!cli->json)
-		print_finish(finish);
+		ended_print(finish);
 	return 0;
 }
 
@@ -187,18 +93,4 @@ int stop_run(const struct cli *cli, struct fail *fail)
 		out_json(json_pack("{s:O}", "vms", results));
 	json_decref(results);
 	return code;
-}
-
-int delete_run(const struct cli *cli, struct fail *fail)
-{
-	CLEANUP(finish) struct finish *finish = NULL;
-	struct finish_options options = options_of(cli);
-
-	if (finish_delete(&options, cli->args[0], &finish, fail) < 0)
-		return -1;
-	if (cli->json)
-		out_json(finish_json(finish));
-	else
-		print_finish(finish);
-	return 0;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/cli/ended.h"
+
+#include "vmm/cli/out.h"
+
+static const char *outcome_name(enum finish_outcome outcome)
+{
+	switch (outcome) {
+	case FINISH_STOPPED:
+		return "stopped";
+	case FINISH_FORCED:
+		return "forced off";
+	case FINISH_WAS_OFF:
+		return "was off";
+	case FINISH_DELETED:
+		return "deleted";
+	}
+	return "unknown";
+}
+
+static const char *state_name(enum giveback_state state)
+{
+	switch (state) {
+	case GIVEBACK_SAME:
+		return "same";
+	case GIVEBACK_REPAIRED:
+		return "repaired";
+	case GIVEBACK_OVERRIDE_LOST:
+		return "override lost";
+	case GIVEBACK_ELSEWHERE:
+		return "elsewhere";
+	}
+	return "unknown";
+}
+
+json_t *ended_json(const struct finish *finish)
+{
+	json_t *functions = json_array();
+
+	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++) {
+		const struct giveback_function *function = &finish->giveback->functions[i];
+
+		json_array_append_new(
+			functions,
+			json_pack("{s:s, s:o, s:o, s:s, s:o}", "address", function->before->address,
+				  "driver_before", out_text_or_null(function->before->driver),
+				  "driver_now", out_text_or_null(function->driver_now), "state",
+				  state_name(function->state), "remedy",
+				  out_text_or_null(function->remedy)));
+	}
+	return json_pack("{s:s, s:s, s:o}", "name", finish->name, "outcome",
+			 outcome_name(finish->outcome), "functions", functions);
+}
+
+static void print_function(const struct giveback_function *function)
+{
+	const char *before = function->before->driver == NULL ? "no driver"
+							      : function->before->driver;
+	const char *now = function->driver_now == NULL ? "no driver" : function->driver_now;
+
+	switch (function->state) {
+	case GIVEBACK_SAME:
+		out_line("  %s is back on %s", function->before->address, now);
+		return;
+	case GIVEBACK_REPAIRED:
+		out_line("  %s is back on %s, after libvirt was asked again",
+			 function->before->address, now);
+		return;
+	case GIVEBACK_OVERRIDE_LOST:
+		out_note("  %s is on %s; libvirt erased its driver override \"%s\"\n  hint: %s",
+			 function->before->address, now, function->before->driver_override,
+			 function->remedy);
+		return;
+	case GIVEBACK_ELSEWHERE:
+		out_note("  %s was on %s and is now on %s\n  hint: %s", function->before->address,
+			 before, now, function->remedy);
+		return;
+	}
+}
+
+void ended_print(const struct finish *finish)
+{
+	switch (finish->outcome) {
+	case FINISH_STOPPED:
+		out_line("VM \"%s\" has shut down.", finish->name);
+		break;
+	case FINISH_FORCED:
+		out_line("VM \"%s\": its power was cut.", finish->name);
+		break;
+	case FINISH_WAS_OFF:
+		out_line("VM \"%s\" is off already.", finish->name);
+		break;
+	case FINISH_DELETED:
+		out_line("VM \"%s\" is deleted; its disks are not.", finish->name);
+		break;
+	}
+	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
+		print_function(&finish->giveback->functions[i]);
+}

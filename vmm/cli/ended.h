@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* How a VM ended: the result of `stop` and `delete`, as JSON and for people. */
+#ifndef GPUVM_CLI_ENDED_H
+#define GPUVM_CLI_ENDED_H
+
+#include <jansson.h>
+
+#include "vmm/finish.h"
+
+/* name, outcome, functions (driver before and now, state, remedy). New reference. */
+json_t *ended_json(const struct finish *finish);
+
+/* One line, and one per function; what did not come back goes to standard error with its remedy. */
+void ended_print(const struct finish *finish);
+
+#endif
