@@ -47,7 +47,7 @@ static char *describe_normal(const struct place_view *view, size_t at)
 		CLEANUP(text) char *size = size_format(pages->page_bytes);
 
 		if (view->request->hugepages == PLACE_PAGES_AUTO && pages->total > 0)
-			text_add(&text, ", %" PRIu64 " %s pages %s",
+			text_add(&text, ", %" PRIu64 " pages of %s %s",
 				 view->empty ? pages->total : pages->free, size,
 				 view->empty ? "in all" : "free");
 	}

@@ -29,6 +29,7 @@ struct shape {
 		slow_cores; /* the last of each node: one thread, of kind 0; the others are of kind 1 */
 	unsigned total_gib, available_gib;
 	unsigned pages_1g, free_1g, pages_2m, free_2m; /* per node */
+	unsigned closed_from, closed_below;            /* CPUs that may not run VMs */
 };
 
 /* One PCI function; a row without address ends the list. NUMA node and group -1: none. */
@@ -66,7 +67,8 @@ static inline void made_cpus(struct machine *machine, const struct shape *shape)
 					     .package = node / shape->nodes_per_package,
 					     .node = node,
 					     .kind = slow || shape->slow_cores == 0 ? 0 : 1,
-					     .usable = true };
+					     .usable = i < shape->closed_from ||
+						       i >= shape->closed_below };
 		hwloc_bitmap_set(machine->nodes[node].cpus, i);
 	}
 }

@@ -80,4 +80,10 @@ __attribute__((unused)) static const struct card lone[] = {
 	{ "0000:01:00.0", -1, 1, "H100", "nvidia" }, { .address = NULL }
 };
 
+/* The node of one is known, of the other not. */
+__attribute__((
+	unused)) static const struct card half_known[] = { { "0000:17:00.0", -1, 1, "H100", NULL },
+							   { "0000:97:00.0", 1, 4, "H100", NULL },
+							   { .address = NULL } };
+
 #endif
