@@ -80,7 +80,7 @@ struct game {
 	struct place_gpu_request gpus[2];
 	struct place_request request;
 	struct has has;
-	char cpus[2][16];
+	char cpus[2][32];
 };
 
 static void roll_cards(struct game *game)
