@@ -22,9 +22,10 @@ struct descriptor {
 };
 
 /*
- * The first descriptor for x86_64 q35 UEFI from flash whose Secure Boot matches: @secure_boot false
+ * The first descriptor for x86_64 q35 UEFI from split flash whose Secure Boot matches: @secure_boot false
  * wants no feature secure-boot; true wants secure-boot with enrolled-keys. Malformed descriptors are
- * passed over; libvirt before it learns to do so starts no UEFI domain while there is one. FAIL_HOST if none fits, naming the package to install and what was found.
+ * passed over (libvirt 9.0 starts no UEFI domain at all while there is one). FAIL_HOST if none fits,
+ * naming the package to install and what was found.
  * Release with descriptor_free().
  */
 int descriptor_select(const struct root *root, bool secure_boot, struct descriptor **ret_descriptor,

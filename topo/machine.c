@@ -31,9 +31,10 @@ static void bitmap_cleanup(hwloc_bitmap_t *bitmap)
 static const struct variable {
 	const char *name, *value; /* NULL: unset */
 } variables[] = {
-	{ "HWLOC_FSROOT", NULL },     { "HWLOC_COMPONENTS", "linux,stop" },
-	{ "HWLOC_THISSYSTEM", NULL }, { "HWLOC_XMLFILE", NULL },
-	{ "HWLOC_SYNTHETIC", NULL },
+	{ "HWLOC_FSROOT", NULL },
+	{ "HWLOC_COMPONENTS", "linux,stop" }, /* outdoes HWLOC_XMLFILE and HWLOC_SYNTHETIC too */
+	{ "HWLOC_THISSYSTEM", NULL },
+	{ "HWLOC_HIDE_ERRORS", "2" }, /* it prints what we report */
 };
 #define VARIABLES (sizeof variables / sizeof *variables)
 
@@ -316,12 +317,9 @@ static void read_cpuinfo(const struct root *root, struct machine *machine)
 
 int machine_read(const struct root *root, struct machine **ret_machine, struct fail *fail)
 {
-	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = NULL;
+	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = load(root);
 	CLEANUP(machine) struct machine *machine = mem_alloc(1, sizeof *machine);
 
-	/* Without this file hwloc invents a machine of one processor. */
-	if (root_exists(root, CPU "/cpu0/topology") || root_exists(root, CPU "/online"))
-		topology = load(root);
 	if (topology != NULL) {
 		read_nodes(root, topology, machine);
 		read_cpus(root, topology, machine);

@@ -9,7 +9,8 @@
 /*
  * Fills the memory and pages of @node, whose os_index is set; the whole machine's if the kernel knows no
  * nodes. What cannot be read stays 0.
- * Source: Documentation/ABI/stable/sysfs-devices-node (meminfo), Documentation/admin-guide/mm/hugetlbpage.rst.
+ * Source: Documentation/ABI/stable/sysfs-devices-node (meminfo),
+ * Documentation/admin-guide/mm/hugetlbpage.rst.
  */
 void memory_read(const struct root *root, struct machine_node *node);
 

@@ -154,7 +154,8 @@ static void broken_functions_are_left_out(void **state)
 		FUNCTION("0000:00:20.0", "0x030000"),
 		FUNCTION("0000:00:1.0", "0x030000"),
 		FUNCTION("0000:00:01.8", "0x030000"),
-		FUNCTION("0000:00:AA.0", "0x030000"),
+		FUNCTION("0000:AB:00.0", "0x030000"),
+		FUNCTION("00:02.0", "0x030000"),
 		FUNCTION("10000:00:01.0", "0x030000"),
 		FUNCTION("0000:00:01.0", "colour"),
 		PCI "0000:00:01.0/vendor\t0x1\n" PCI "0000:00:01.0/device\t0x1\n" PCI
@@ -185,6 +186,7 @@ static void odd_values_are_tamed(void **state)
 		"0000:00:02.0/driver -> ../../drivers/\x1b[2Jclear\n" PCI
 		"0000:00:02.0/driver_override\tvfio-pci\n" PCI "0000:00:02.0/reset_method\t\n" PCI
 		"0000:00:02.0/physfn/\n" FUNCTION("0000:00:03.0", "0x068000") PCI
+		"0000:00:03.0/iommu_group -> ../../../kernel/iommu_groups/4294967299\n" PCI
 		"0000:00:03.0/numa_node\t99999999999\n" PCI
 		"0000:00:03.0/config := 86800100000000000000800600000000\n" FUNCTION("0000:00:04.0",
 										     "0x060400") PCI
@@ -205,6 +207,7 @@ static void odd_values_are_tamed(void **state)
 	assert_string_equal(title, "PCI device 8086:0001");
 	device = device_find(list, "0000:00:03.0");
 	assert_int_equal(device->numa_node, -1);
+	assert_int_equal(device->iommu_group, -1);
 	assert_null(device->reset_methods);
 	assert_false(device->is_bridge);
 	assert_true(device_find(list, "0000:00:04.0")->is_bridge);

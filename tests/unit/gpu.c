@@ -289,6 +289,7 @@ static void bars_are_summed(void **state)
 		{ "gpu8", "0000:17:00.0", (UINT64_C(128) << 30) + (48 << 20) },
 		{ "gpu8", "0000:03:00.0", 0 },
 		{ "workstation", "0000:08:00.0", (UINT64_C(32) << 30) + (32 << 20) },
+		{ "shared-group", "0000:04:00.0", (UINT64_C(32) << 30) + (32 << 20) },
 		{ "no-iommu", "0000:08:00.0", (UINT64_C(32) << 30) + (32 << 20) },
 	};
 	struct device huge = { .iommu_group = -1,

@@ -173,6 +173,7 @@ static void a_kernel_without_nodes_has_one(void **state)
 	(void)state;
 	assert_int_equal(machine->node_count, 1);
 	assert_int_equal(machine->package_count, 1);
+	assert_int_equal(hwloc_bitmap_weight(machine->nodes[0].cpus), 4);
 	assert_int_equal(machine->nodes[0].memory_total_bytes, 8 * SIZE_GIB);
 	assert_int_equal(machine->nodes[0].page_count, 1);
 	assert_int_equal(machine->nodes[0].pages[0].total, 8);
@@ -204,6 +205,7 @@ static void the_environment_is_left_alone(void **state)
 
 	(void)state;
 	setenv("HWLOC_SYNTHETIC", "core:9 pu:1", 1);
+	setenv("HWLOC_XMLFILE", "/nowhere.xml", 1);
 	setenv("HWLOC_FSROOT", "/nowhere", 1);
 	unsetenv("HWLOC_COMPONENTS");
 	machine = read_machine(root);
@@ -212,6 +214,7 @@ static void the_environment_is_left_alone(void **state)
 	assert_string_equal(getenv("HWLOC_FSROOT"), "/nowhere");
 	assert_null(getenv("HWLOC_COMPONENTS"));
 	unsetenv("HWLOC_SYNTHETIC");
+	unsetenv("HWLOC_XMLFILE");
 	unsetenv("HWLOC_FSROOT");
 	machine_free(machine);
 }
