@@ -68,6 +68,22 @@ static bool ask_again(const struct root *root, const struct guest *guest, struct
 	return any;
 }
 
+/* A driver gets a function only when no other has it. */
+static char *rebind_command(const struct guest_function *before, const char *now)
+{
+	CLEANUP(text) char *command = NULL;
+
+	if (now != NULL)
+		text_add(&command, "echo %s | sudo tee /sys/bus/pci/drivers/%s/unbind",
+			 before->address, now);
+	if (now != NULL && before->driver != NULL)
+		text_add(&command, "; ");
+	if (before->driver != NULL)
+		text_add(&command, "echo %s | sudo tee /sys/bus/pci/drivers/%s/bind",
+			 before->address, before->driver);
+	return STEAL(command);
+}
+
 static void judge(const struct root *root, struct giveback_function *function, bool asked)
 {
 	const struct guest_function *before = function->before;
@@ -84,13 +100,7 @@ static void judge(const struct root *root, struct giveback_function *function, b
 		function->state = asked ? GIVEBACK_REPAIRED : GIVEBACK_SAME;
 	} else {
 		function->state = GIVEBACK_ELSEWHERE;
-		function->remedy =
-			before->driver == NULL
-				? text_format(
-					  "echo %s | sudo tee /sys/bus/pci/devices/%s/driver/unbind",
-					  before->address, before->address)
-				: text_format("echo %s | sudo tee /sys/bus/pci/drivers/%s/bind",
-					      before->address, before->driver);
+		function->remedy = rebind_command(before, function->driver_now);
 	}
 }
 

@@ -137,6 +137,9 @@ remember_host() {
 restore_driver() {
 	local device=/sys/bus/pci/devices/$1
 	printf '\n' >"$device/driver_override"
+	# driverctl teaches vfio-pci the ids of the card too.
+	printf '%s %s' "$(cat "$device/vendor")" "$(cat "$device/device")" \
+		>/sys/bus/pci/drivers/vfio-pci/remove_id 2>/dev/null || :
 	[ ! -e "$device/driver" ] || printf '%s' "$1" >"$device/driver/unbind"
 	[ "$2" = none ] || printf '%s' "$1" >/sys/bus/pci/drivers_probe
 	expect_same "driver of $1" "$2" "$(driver_of "$1")"
@@ -152,6 +155,7 @@ cleanup() {
 	done < <(virsh list --all --uuid)
 	[ -z "$(virsh list --all --name | xargs)" ] || fail "domains are left: $(virsh list --all --name | xargs)"
 	rm -f "$lab_images"/*.raw "$lab_images"/*.qcow2 /var/log/libvirt/qemu/*.log
+	rm -f /etc/driverctl.d/*
 	while read -r address driver; do
 		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
 	done <"$lab_state/drivers"
