@@ -309,15 +309,25 @@ int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *
 	return result < 0 ? hv_fail(fail, "libvirt could not start the VM") : 0;
 }
 
+/* Turning off what is off already is no failure. Asking for that forgets the first call's error. */
+static int fail_if_active(virDomainPtr domain, const char *what, struct fail *fail)
+{
+	CLEANUP(text) char *cause = text_printable(virGetLastErrorMessage(), 2000);
+
+	if (virDomainIsActive(domain) != 1)
+		return 0;
+	fail_add(fail, FAIL_HV, "%s", what);
+	return fail_cause(fail, "libvirt: %s", cause);
+}
+
 int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail)
 {
 	CLEANUP(domain) virDomainPtr domain = NULL;
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
-	if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
-	    virDomainIsActive(domain) == 1)
-		return hv_fail(fail, "the guest cannot be asked to shut down");
+	if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
+		return fail_if_active(domain, "the guest cannot be asked to shut down", fail);
 	return 0;
 }
 
@@ -327,8 +337,8 @@ int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail)
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
-	if (virDomainDestroy(domain) < 0 && virDomainIsActive(domain) == 1)
-		return hv_fail(fail, "libvirt could not stop the VM");
+	if (virDomainDestroy(domain) < 0)
+		return fail_if_active(domain, "libvirt could not stop the VM", fail);
 	return 0;
 }
 
