@@ -19,6 +19,7 @@
 
 #define GATE_FILE         "gate"
 #define RECORD_MOST_BYTES 65536
+#define CPU_MOST_DIGITS   5
 #define LOCK_POLL_MS      20
 #define SCAN_MOST_MS      2000 /* lease_scan() elsewhere holds a shared lock for a moment */
 
@@ -153,13 +154,33 @@ static void read_memory(const json_t *object, struct lease_record *record)
 	}
 }
 
+/* hwloc would make room for CPU 4000000000; it reads hexadecimal too. */
+static bool cpus_are_bounded(const char *list)
+{
+	while (*list != '\0') {
+		size_t digits = strspn(list, "0123456789abcdefABCDEFxX");
+
+		if (digits > CPU_MOST_DIGITS)
+			return false;
+		list += digits == 0 ? 1 : digits;
+	}
+	return true;
+}
+
+static void read_cpus(const char *list, hwloc_bitmap_t cpus)
+{
+	if (list == NULL || !cpus_are_bounded(list))
+		return;
+	if (hwloc_bitmap_list_sscanf(cpus, list) < 0 || hwloc_bitmap_weight(cpus) < 0)
+		hwloc_bitmap_zero(cpus);
+}
+
 /* Whatever is not as gpuvm writes it is left unknown: the lock counts, not the text. */
 static void read_record(int fd, struct lease_record *record)
 {
 	CLEANUP(text) char *text = mem_alloc(RECORD_MOST_BYTES + 1, 1);
 	ssize_t length = pread(fd, text, RECORD_MOST_BYTES, 0);
 	json_t *object = length <= 0 ? NULL : json_loadb(text, (size_t)length, 0, NULL);
-	const char *cpus = json_string_value(json_object_get(object, "cpus"));
 	json_int_t pid = json_integer_value(json_object_get(object, "pid"));
 
 	record->cpus = hwloc_bitmap_alloc();
@@ -167,9 +188,7 @@ static void read_record(int fd, struct lease_record *record)
 	record->uuid = printable_member(object, "uuid");
 	record->user = printable_member(object, "user");
 	record->pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
-	if (cpus != NULL && (hwloc_bitmap_list_sscanf(record->cpus, cpus) < 0 ||
-			     hwloc_bitmap_weight(record->cpus) < 0))
-		hwloc_bitmap_zero(record->cpus);
+	read_cpus(json_string_value(json_object_get(object, "cpus")), record->cpus);
 	read_memory(object, record);
 	json_decref(object);
 }
