@@ -86,14 +86,25 @@ static int did_not_go(const struct finish_options *options, const struct subject
 			 options->timeout_s * 2, name, name);
 }
 
+/* Whether the guest went when asked. With force it is only asked if it can hear: if not, it has not gone. */
+static int ask(const struct finish_options *options, struct subject *subject, bool *ret_off,
+	       struct fail *fail)
+{
+	CLEANUP(fail) struct fail unheard = { 0 };
+
+	if (options->force && (subject->domain->state == HV_PAUSED ||
+			       hv_shutdown(subject->hv, subject->domain->uuid, &unheard) < 0))
+		return 0;
+	if (!options->force && hv_shutdown(subject->hv, subject->domain->uuid, fail) < 0)
+		return -1;
+	return wait_until_off(options, subject, ret_off, fail);
+}
+
 static int end(const struct finish_options *options, struct subject *subject, struct fail *fail)
 {
 	bool off = false;
 
-	/* A paused guest hears nothing: with force there is no point in asking. */
-	if ((subject->domain->state != HV_PAUSED || !options->force) &&
-	    (hv_shutdown(subject->hv, subject->domain->uuid, fail) < 0 ||
-	     wait_until_off(options, subject, &off, fail) < 0))
+	if (ask(options, subject, &off, fail) < 0)
 		return -1;
 	subject->finish->outcome = FINISH_STOPPED;
 	if (off)
