@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/giveback.h"
+
+#include <time.h>
+
+#include "tests/unit/hosts.h"
+#include "tests/unit/testhv.h"
+
+#define GPU    "0000:17:00.0"
+#define DEVICE "sys/bus/pci/devices/" GPU
+
+/*
+ * What libvirt does when it is asked to give a function back: the test says through the environment which
+ * driver (GPUVM_TEST_DRIVER; none: it fails) the host below GPUVM_TEST_ROOT then has on it.
+ */
+virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr connection, const char *name)
+{
+	assert_string_equal(name, "pci_0000_17_00_0");
+	return (virNodeDevicePtr)connection;
+}
+
+int virNodeDeviceFree(virNodeDevicePtr device)
+{
+	(void)device;
+	return 0;
+}
+
+static void bind(const char *directory, const char *driver)
+{
+	CLEANUP(text) char *path = text_format("%s/" DEVICE "/driver", directory);
+	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
+
+	unlink(path);
+	if (*driver != '\0')
+		assert_int_equal(symlink(target, path), 0);
+}
+
+int virNodeDeviceReAttach(virNodeDevicePtr device)
+{
+	const char *driver = getenv("GPUVM_TEST_DRIVER");
+
+	(void)device;
+	setenv("GPUVM_TEST_ASKED", "yes", 1);
+	if (driver == NULL)
+		return -1;
+	bind(getenv("GPUVM_TEST_ROOT"), driver);
+	return 0;
+}
+
+struct function {
+	const char *about;
+	const char *before, *before_override; /* NULL: none */
+	const char *lines;                    /* of the host now, behind the device's */
+	const char *when_asked; /* the driver after libvirt was asked; NULL: it fails */
+	enum giveback_state state;
+	bool complete, is_asked;
+	const char *driver_now, *remedy;
+};
+
+#define NOW(driver)    DEVICE "/driver -> ../../drivers/" driver "\n"
+#define OVERRIDE(text) DEVICE "/driver_override\t" text "\n"
+
+static const struct function functions[] = {
+	{ "same", "nvidia", NULL, NOW("nvidia"), NULL, GIVEBACK_SAME, true, false, "nvidia", NULL },
+	{ "none before, none now", NULL, NULL, "", NULL, GIVEBACK_SAME, true, false, NULL, NULL },
+	{ "same with its override", "vfio-pci", "vfio-pci", NOW("vfio-pci") OVERRIDE("vfio-pci"),
+	  NULL, GIVEBACK_SAME, true, false, "vfio-pci", NULL },
+	{ "repaired", "nvidia", NULL, NOW("vfio-pci"), "nvidia", GIVEBACK_REPAIRED, true, true,
+	  "nvidia", NULL },
+	{ "repaired from none", "nvidia", NULL, "", "nvidia", GIVEBACK_REPAIRED, true, true,
+	  "nvidia", NULL },
+	{ "override erased, driver right", "vfio-pci", "vfio-pci", NOW("vfio-pci"), NULL,
+	  GIVEBACK_OVERRIDE_LOST, false, false, "vfio-pci",
+	  "sudo driverctl set-override " GPU " vfio-pci" },
+	{ "override printed as (null)", "vfio-pci", "vfio-pci", NOW("vfio-pci") OVERRIDE("(null)"),
+	  NULL, GIVEBACK_OVERRIDE_LOST, false, false, "vfio-pci",
+	  "sudo driverctl set-override " GPU " vfio-pci" },
+	{ "override erased, probed by another", "vfio-pci", "vfio-pci", NOW("nouveau"), NULL,
+	  GIVEBACK_OVERRIDE_LOST, false, true, "nouveau",
+	  "sudo driverctl set-override " GPU " vfio-pci" },
+	{ "libvirt fails", "nvidia", NULL, NOW("vfio-pci"), NULL, GIVEBACK_ELSEWHERE, false, true,
+	  "vfio-pci",
+	  "echo " GPU " | sudo tee /sys/bus/pci/drivers/vfio-pci/unbind; echo " GPU
+	  " | sudo tee /sys/bus/pci/drivers/nvidia/bind" },
+	{ "another driver came", "nvidia", NULL, NOW("vfio-pci"), "nouveau", GIVEBACK_ELSEWHERE,
+	  false, true, "nouveau",
+	  "echo " GPU " | sudo tee /sys/bus/pci/drivers/nouveau/unbind; echo " GPU
+	  " | sudo tee /sys/bus/pci/drivers/nvidia/bind" },
+	{ "none came", "nvidia", NULL, "", "", GIVEBACK_ELSEWHERE, false, true, NULL,
+	  "echo " GPU " | sudo tee /sys/bus/pci/drivers/nvidia/bind" },
+	{ "one came where none was", NULL, NULL, NOW("nouveau"), NULL, GIVEBACK_ELSEWHERE, false,
+	  true, "nouveau", "echo " GPU " | sudo tee /sys/bus/pci/drivers/nouveau/unbind" },
+};
+
+static struct root *host_of(const struct function *function)
+{
+	CLEANUP(text) char *lines = text_format(DEVICE "/\n%s", function->lines);
+	struct root *root = hosts_write("host", lines);
+
+	setenv("GPUVM_TEST_ROOT", root->dir, 1);
+	unsetenv("GPUVM_TEST_ASKED");
+	if (function->when_asked == NULL)
+		unsetenv("GPUVM_TEST_DRIVER");
+	else
+		setenv("GPUVM_TEST_DRIVER", function->when_asked, 1);
+	return root;
+}
+
+static void each_function_is_judged(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(functions); i++) {
+		const struct function *function = &functions[i];
+		struct guest_function before = { GPU, (char *)function->before,
+						 (char *)function->before_override };
+		const struct guest guest = { .functions = &before, .function_count = 1 };
+		CLEANUP(root) struct root *root = host_of(function);
+		CLEANUP(giveback)
+		struct giveback *giveback = giveback_check(&guest, root, hv, 1);
+
+		print_message("  %s\n", function->about);
+		assert_int_equal(giveback->count, 1);
+		assert_ptr_equal(giveback->functions[0].before, &before);
+		assert_int_equal(giveback->functions[0].state, function->state);
+		assert_int_equal(giveback->complete, function->complete);
+		assert_int_equal(getenv("GPUVM_TEST_ASKED") != NULL, function->is_asked);
+		assert_true(text_equal(giveback->functions[0].driver_now, function->driver_now));
+		assert_true(text_equal(giveback->functions[0].remedy, function->remedy));
+	}
+}
+
+static void without_libvirt_it_only_compares(void **state)
+{
+	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	const struct guest guest = { .functions = &before, .function_count = 1 };
+	CLEANUP(root) struct root *root = host_of(&functions[3]);
+	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 1);
+
+	(void)state;
+	assert_null(getenv("GPUVM_TEST_ASKED"));
+	assert_int_equal(giveback->functions[0].state, GIVEBACK_ELSEWHERE);
+	assert_false(giveback->complete);
+}
+
+/* The host's other drivers say nothing of what was never given away. */
+static void a_vm_without_record_has_nothing_to_give(void **state)
+{
+	const struct guest guest = { .function_count = 0 };
+	CLEANUP(root) struct root *root = host_of(&functions[3]);
+	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 60000);
+
+	(void)state;
+	assert_int_equal(giveback->count, 0);
+	assert_true(giveback->complete);
+}
+
+static int bind_soon(const void *directory)
+{
+	const struct timespec soon = { .tv_nsec = 400000000 };
+	pid_t child = fork();
+
+	if (child == 0) {
+		nanosleep(&soon, NULL);
+		bind(directory, "nvidia");
+		_exit(0);
+	}
+	return child < 0;
+}
+
+/* The kernel probes while gpuvm waits: that needs no repair. */
+static void a_slow_driver_is_waited_for(void **state)
+{
+	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	const struct guest guest = { .functions = &before, .function_count = 1 };
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(root) struct root *root = host_of(&functions[4]);
+	CLEANUP(scratch_process)
+	struct scratch_process *kernel = scratch_spawn(bind_soon, root->dir);
+	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, hv, 20000);
+
+	(void)state;
+	assert_non_null(kernel);
+	assert_int_equal(giveback->functions[0].state, GIVEBACK_SAME);
+	assert_null(getenv("GPUVM_TEST_ASKED"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_function_is_judged),
+		cmocka_unit_test(without_libvirt_it_only_compares),
+		cmocka_unit_test(a_vm_without_record_has_nothing_to_give),
+		cmocka_unit_test(a_slow_driver_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
