@@ -66,7 +66,8 @@ CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 /* The one named @name, or NULL. Borrows. */
 const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
 
-/* Defines or redefines, checked against libvirt's schema. */
+/* Defines or redefines. Not checked against libvirt's schema, which costs more than all of gpuvm's own work: the
+ * tests do that for every shape of domain. */
 int hv_define(struct hv *hv, const char *xml, struct fail *fail);
 
 /* Starts the defined domain @uuid; returns when QEMU runs. A stale saved state is discarded (it could
