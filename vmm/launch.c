@@ -77,8 +77,14 @@ static int read_spec_of_vm(struct launch *launch, const char *name, struct fail 
 	}
 	if (guest_parse(domain->xml, &guest, fail) < 0)
 		return -1;
-	if (guest->spec_text == NULL)
-		return owner_may(launch->owner, guest, "start", launch->options.force, fail);
+	if (guest->spec_text == NULL) {
+		if (owner_may(launch->owner, guest, "start", launch->options.force, fail) < 0)
+			return -1;
+		fail_add(fail, FAIL_SPEC, "the spec of VM \"%s\" is lost", guest->name);
+		fail_cause(fail, "somebody edited the VM's definition: gpuvm's record of the spec "
+				 "is missing or malformed");
+		return fail_hint(fail, "start it from its file again: gpuvm start FILE.ini");
+	}
 	return spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
 			  fail);
 }
