@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -91,6 +92,7 @@ static inline struct scratch_process *scratch_spawn(int (*body)(const void *data
 	process->pid = fork();
 	assert_true(process->pid >= 0);
 	if (process->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ready[0]);
 		byte = body(data) == 0 ? 'y' : 'n';
 		if (write(ready[1], &byte, 1) == 1)

@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/launch.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "tests/unit/hosts.h"
+#include "tests/unit/testhv.h"
+#include "vmm/lease.h"
+
+#define UUID "11111111-2222-3333-4444-555555555555"
+
+#define SPEC_OF(name, image)                                                                       \
+	"[vm]\nname = " name                                                                       \
+	"\nvcpus = 4\nmemory = 4 GiB\n[gpu]\nmatch = any\n[disk]\nimage = " image                  \
+	"\n[network]\nsource = none\n"
+
+static unsigned caller_uid(void)
+{
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+
+	return owner->uid;
+}
+
+static void a_snapshot_is_planned_on(void **state)
+{
+	CLEANUP(scratch) char *scratch = scratch_new();
+	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	CLEANUP(text) char *leases = text_format("%s/leases", scratch);
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+	const struct launch_options options = { .uri = TESTHV,
+						.root_directory = root->dir,
+						.lease_directory = leases };
+	CLEANUP(launch) struct launch *launch = NULL;
+	CLEANUP(launch) struct launch *again = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	assert_int_equal(launch_plan(&options, path, &launch, &fail), 0);
+	assert_int_equal(launch->outcome, LAUNCH_PLANNED);
+	assert_null(launch->hv);
+	assert_string_equal(launch->libvirt_unknown, "the host was read with --root");
+	assert_int_equal(launch->placement->gpu_count, 1);
+	assert_int_equal(launch->placement->vcpu_count, 4);
+	assert_null(launch->uuid);
+	assert_non_null(strstr(launch->xml, "<hostdev"));
+	assert_null(strstr(launch->xml, "<uuid>"));
+	assert_int_equal(launch_plan(&options, path, &again, &fail), 0);
+	assert_string_equal(launch->xml, again->xml);
+	assert_int_not_equal(access(leases, F_OK), 0);
+}
+
+enum stage {
+	NO_ROOT,
+	NO_SPEC,
+	NO_PLACEMENT
+};
+
+static void a_plan_that_fails_keeps_its_stages(void **state)
+{
+	static const struct {
+		const char *about, *host, *spec;
+		enum fail_kind kind;
+		const char *word;
+		enum stage stage;
+	} cases[] = {
+		{ "no host", NULL, "", FAIL_USAGE, "--root", NO_ROOT },
+		{ "no spec", "gpu8", NULL, FAIL_SPEC, "no such file", NO_SPEC },
+		{ "a wrong spec", "gpu8", "[vm]\nname = X\n", FAIL_SPEC, "name", NO_SPEC },
+		{ "too many GPUs", "gpu8",
+		  "[vm]\nname = vm\nvcpus = 1\nmemory = 1 GiB\n[gpu]\ncount = 9\n[disk]\nimage = a\n",
+		  FAIL_HOST, NULL, NO_PLACEMENT },
+		{ "no IOMMU", "no-iommu", SPEC_OF("vm", "a"), FAIL_HOST, NULL, NO_PLACEMENT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(scratch) char *scratch = scratch_new();
+		CLEANUP(text)
+		char *path = cases[i].spec == NULL
+				     ? text_format("%s/missing.ini", scratch)
+				     : scratch_write(scratch, "vm.ini", cases[i].spec);
+		CLEANUP(root)
+		struct root *root = cases[i].host == NULL ? NULL : hosts_open(cases[i].host);
+		const struct launch_options options = { .root_directory = root == NULL
+										  ? scratch
+										  : root->dir };
+		CLEANUP(launch) struct launch *launch = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		print_message("  %s\n", cases[i].about);
+		assert_int_equal(launch_plan(&options, path, &launch, &fail), -1);
+		assert_fails(&fail, cases[i].kind, cases[i].word);
+		assert_non_null(launch);
+		assert_int_equal(launch->root != NULL, cases[i].stage > NO_ROOT);
+		assert_int_equal(launch->spec != NULL, cases[i].stage > NO_SPEC);
+		assert_int_equal(launch->host != NULL, cases[i].stage > NO_SPEC);
+		assert_null(launch->placement);
+		assert_null(launch->xml);
+	}
+}
+
+static void a_snapshot_is_never_started_on(void **state)
+{
+	static const char *const names[] = { "vm.ini", "missing.ini", "wrong.ini" };
+	static const enum fail_kind kinds[] = { FAIL_USAGE, FAIL_SPEC, FAIL_SPEC };
+	CLEANUP(scratch) char *scratch = scratch_new();
+	CLEANUP(text) char *good = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	CLEANUP(text) char *wrong = scratch_write(scratch, "wrong.ini", "[vm]\n");
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+	const struct launch_options options = { .uri = TESTHV,
+						.root_directory = root->dir,
+						.lease_directory = scratch };
+
+	(void)state;
+	for (size_t i = 0; i <= COUNT(names); i++) {
+		CLEANUP(text)
+		char *target = i == COUNT(names) ? mem_strdup("a-name")
+						 : text_format("%s/%s", scratch, names[i]);
+		CLEANUP(launch) struct launch *launch = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		assert_int_equal(launch_start(&options, target, &launch, &fail), -1);
+		assert_fails(&fail, i == COUNT(names) ? FAIL_USAGE : kinds[i], NULL);
+		assert_null(launch->hv);
+	}
+}
+
+/* The live host of whoever runs the test: planned on as far as it goes. */
+static void a_plan_does_without_libvirt(void **state)
+{
+	CLEANUP(scratch) char *scratch = scratch_new();
+	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	const struct launch_options options = { .uri = "test:////nonexistent/node.xml",
+						.lease_directory = scratch };
+	CLEANUP(launch) struct launch *launch = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	(void)state;
+	(void)launch_plan(&options, path, &launch, &fail);
+	assert_int_not_equal(fail.kind, FAIL_HV);
+	assert_true(text_contains(launch->libvirt_unknown, "no connection to libvirt"));
+	assert_non_null(launch->usage);
+}
+
+static void a_name_that_is_taken_is_refused(void **state)
+{
+	CLEANUP(scratch) char *scratch = scratch_new();
+	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("test", "vm.qcow2"));
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *before = testhv_everything(hv);
+	CLEANUP(text) char *after = NULL;
+	const struct launch_options options = { .uri = TESTHV, .lease_directory = scratch };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(launch) struct launch *launch = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		assert_int_equal(i == 0 ? launch_plan(&options, path, &launch, &fail)
+					: launch_start(&options, path, &launch, &fail),
+				 -1);
+		assert_fails(&fail, FAIL_SPEC, "[vm] name = test: the name is taken");
+		assert_string_equal(fail.items[0].file, path);
+	}
+	after = testhv_everything(hv);
+	assert_string_equal(before, after);
+}
+
+/* What libvirt has under the name that is started. */
+struct known {
+	const char *about;
+	bool is_ours, is_mine, runs;
+	const char *spec; /* in its metadata; NULL: none */
+	bool force;
+	enum fail_kind kind; /* FAIL_NONE: nothing is to be done */
+	const char *word;
+};
+
+#define IN_METADATA(text) "<g:spec file='vm.ini' directory='/'>" text "</g:spec>"
+
+static const struct known known[] = {
+	{ "runs already", true, true, true, IN_METADATA(SPEC_OF("vm", "a")), false, FAIL_NONE,
+	  NULL },
+	{ "another's, runs already", true, false, true, IN_METADATA(SPEC_OF("vm", "a")), false,
+	  FAIL_NONE, NULL },
+	{ "another's, off", true, false, false, IN_METADATA(SPEC_OF("vm", "a")), false,
+	  FAIL_REFUSED, "gpuvm start --force vm" },
+	{ "another tool's", false, true, false, NULL, true, FAIL_REFUSED, "is not gpuvm's" },
+	{ "its spec is lost", true, true, false, "", false, FAIL_SPEC, "gpuvm start FILE.ini" },
+	{ "another's, its spec is lost", true, false, false, "", false, FAIL_REFUSED,
+	  "belongs to alice" },
+	{ "another's, its spec is lost, by force", true, false, false, "", true, FAIL_SPEC,
+	  "gpuvm start FILE.ini" },
+	{ "its spec is wrong", true, true, false, IN_METADATA("[vm]\nname = vm\n"), false,
+	  FAIL_SPEC, "the section is missing" },
+};
+
+static void names_are_started_from_what_libvirt_knows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(known); i++) {
+		CLEANUP(scratch) char *scratch = scratch_new();
+		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+		CLEANUP(text)
+		char *metadata = testhv_metadata(caller_uid() + !known[i].is_mine,
+						 known[i].spec == NULL ? "" : known[i].spec);
+		CLEANUP(text)
+		char *xml = testhv_xml("vm", UUID, known[i].is_ours ? metadata : "", "");
+		CLEANUP(text) char *before = NULL;
+		CLEANUP(text) char *after = NULL;
+		const struct launch_options options = { .uri = TESTHV,
+							.lease_directory = scratch,
+							.force = known[i].force };
+		CLEANUP(launch) struct launch *launch = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		print_message("  %s\n", known[i].about);
+		testhv_define(hv, xml);
+		if (known[i].runs)
+			testhv_start(hv, UUID);
+		before = testhv_everything(hv);
+		assert_int_equal(launch_start(&options, "vm", &launch, &fail),
+				 known[i].kind == FAIL_NONE ? 0 : -1);
+		if (known[i].kind == FAIL_NONE)
+			assert_int_equal(launch->outcome, LAUNCH_WAS_RUNNING);
+		else
+			assert_fails(&fail, known[i].kind, known[i].word);
+		after = testhv_everything(hv);
+		assert_string_equal(before, after);
+	}
+}
+
+static void an_unknown_name_is_a_usage_error(void **state)
+{
+	CLEANUP(scratch) char *scratch = scratch_new();
+	const struct launch_options options = { .uri = TESTHV, .lease_directory = scratch };
+	static const struct {
+		const char *name, *word;
+	} cases[] = {
+		{ "nosuch", "gpuvm list" },
+		{ "", "gpuvm list" },
+		{ ".ini", "gpuvm start ./.ini" },
+		{ "file", "gpuvm start ./file" },
+	};
+
+	(void)state;
+	assert_int_equal(chdir(scratch), 0);
+	free(scratch_write(scratch, "file", ""));
+	free(scratch_write(scratch, ".ini", ""));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(launch) struct launch *launch = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		assert_int_equal(launch_start(&options, cases[i].name, &launch, &fail), -1);
+		assert_fails(&fail, FAIL_USAGE, cases[i].word);
+	}
+	assert_int_equal(chdir("/"), 0);
+}
+
+/*
+ * Below: whole starts, with libvirt's test driver on a server's snapshot that is made the live host by
+ * chroot(2). The driver takes gpuvm's XML, but for the domain's type; a VM named "unwanted" it refuses.
+ */
+virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
+{
+	const char *type = strstr(xml, "<domain type=\"kvm\"");
+	CLEANUP(text) char *text = NULL;
+
+	assert_int_equal(flags, VIR_DOMAIN_DEFINE_VALIDATE);
+	if (strstr(xml, "<name>unwanted</name>") != NULL)
+		return virDomainDefineXML(connection, "");
+	if (type == NULL)
+		return virDomainDefineXML(connection, xml);
+	text = text_format("%.*s<domain type='test'%s", (int)(type - xml), xml,
+			   type + strlen("<domain type=\"kvm\""));
+	return virDomainDefineXML(connection, text);
+}
+
+static const struct launch_options live = { .uri = TESTHV, .lease_directory = "/leases" };
+
+static size_t claims(void)
+{
+	CLEANUP(lease_records) struct lease_records *records = lease_scan("/leases");
+
+	return records->count;
+}
+
+static char *write_spec(const char *name)
+{
+	CLEANUP(text) char *text = text_format(SPEC_OF("%s", "/vm.qcow2"), name);
+
+	return scratch_write("", "vm.ini", text);
+}
+
+static void count_stage(void *data, const char *stage)
+{
+	assert_true(*stage != '\0');
+	(*(unsigned *)data)++;
+}
+
+static void a_vm_is_started_and_started_again(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *spec = write_spec("vm");
+	CLEANUP(text) char *uuid = NULL;
+	const char *const targets[] = { spec, spec, "vm", "vm" };
+	const enum launch_outcome outcomes[] = { LAUNCH_STARTED, LAUNCH_WAS_RUNNING,
+						 LAUNCH_WAS_RUNNING, LAUNCH_STARTED };
+	unsigned stages = 0;
+	struct launch_options options = live;
+
+	(void)state;
+	options.progress = count_stage;
+	options.progress_data = &stages;
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		CLEANUP(launch) struct launch *launch = NULL;
+		struct fail fail = { 0 };
+
+		if (i == 3)
+			assert_int_equal(hv_destroy(hv, uuid, &fail), 0);
+		if (launch_start(&options, targets[i], &launch, &fail) < 0)
+			fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+		assert_int_equal(launch->outcome, outcomes[i]);
+		if (uuid == NULL)
+			uuid = mem_strdup(launch->uuid);
+		assert_string_equal(launch->uuid, uuid);
+		assert_true(testhv_is_active(hv, uuid));
+		assert_int_equal(claims(), 0);
+	}
+	assert_int_equal(stages, 3 + 1 + 1 + 3);
+}
+
+static void assert_nothing_happened(const char *target, enum fail_kind kind, const char *word)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *before = testhv_everything(hv);
+	CLEANUP(text) char *after = NULL;
+	CLEANUP(launch) struct launch *launch = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	assert_int_equal(launch_start(&live, target, &launch, &fail), -1);
+	assert_fails(&fail, kind, word);
+	after = testhv_everything(hv);
+	assert_string_equal(before, after);
+	assert_int_equal(claims(), 0);
+}
+
+static void a_new_vm_that_fails_leaves_nothing(void **state)
+{
+	static const struct {
+		const char *about, *name;
+		enum fail_kind kind;
+		const char *word;
+	} cases[] = {
+		{ "libvirt refuses the definition", "unwanted", FAIL_HV, "does not accept" },
+		{ "libvirt refuses the start", "broken", FAIL_HV, "could not start" },
+		{ "QEMU's own words", "broken", FAIL_HV, "/var/log/libvirt/qemu/broken.log" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(text) char *spec = write_spec(cases[i].name);
+
+		print_message("  %s\n", cases[i].about);
+		assert_nothing_happened(spec, cases[i].kind, cases[i].word);
+	}
+}
+
+static void a_known_vm_that_fails_is_as_before(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *spec = write_spec("broken");
+	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), IN_METADATA("old"));
+	CLEANUP(text) char *xml = testhv_xml("broken", UUID, metadata, "");
+
+	(void)state;
+	testhv_define(hv, xml);
+	assert_nothing_happened(spec, FAIL_HV, "could not start");
+}
+
+static void checks_come_before_changes(void **state)
+{
+	static const struct {
+		const char *about, *move; /* out of the way while the case lasts */
+		enum fail_kind kind;
+		const char *word;
+	} cases[] = {
+		{ "no image", "/vm.qcow2", FAIL_SPEC, "no such disk image" },
+		{ "no KVM", "/dev/kvm", FAIL_HOST, "/dev/kvm does not exist" },
+		{ "no firmware", "/usr/share/qemu/firmware", FAIL_HOST, "firmware" },
+		{ "no reservations", "/leases", FAIL_HOST, "systemd-tmpfiles" },
+	};
+	CLEANUP(text) char *spec = write_spec("vm");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(text) char *aside = text_format("%s.aside", cases[i].move);
+
+		print_message("  %s\n", cases[i].about);
+		assert_int_equal(rename(cases[i].move, aside), 0);
+		assert_nothing_happened(spec, cases[i].kind, cases[i].word);
+		assert_int_equal(rename(aside, cases[i].move), 0);
+	}
+}
+
+/* A start under way in another process: of @name, with @gpu. */
+struct other {
+	const char *name, *gpu;
+};
+
+static int hold(const void *data)
+{
+	const struct other *other = data;
+	char gpus[1][DEVICE_ADDRESS_BYTES] = { "" };
+	struct lease_record record = { .name = (char *)other->name,
+				       .user = (char *)"bob",
+				       .pid = 4711,
+				       .gpus = gpus,
+				       .gpu_count = 1,
+				       .cpus = hwloc_bitmap_alloc() };
+	struct lease_claim *claim = NULL;
+	struct lease_gate *gate = NULL;
+	struct fail fail = { 0 };
+	int result;
+
+	snprintf(gpus[0], sizeof gpus[0], "%s", other->gpu);
+	if (lease_open("/leases", 1000, &gate, &fail) < 0)
+		return -1;
+	result = lease_take(gate, &record, &claim, &fail);
+	lease_close(gate);
+	return result;
+}
+
+static void a_start_under_way_is_respected(void **state)
+{
+	const struct other same_gpu = { "other", "0000:17:00.0" };
+	const struct other same_name = { "vm", "0000:17:00.0" };
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *spec = write_spec("vm");
+	struct scratch_process *process = scratch_spawn(hold, &same_name);
+	CLEANUP(launch) struct launch *busy = NULL;
+	CLEANUP(launch) struct launch *launch = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	CLEANUP(fail) struct fail none = { 0 };
+
+	(void)state;
+	assert_non_null(hv);
+	assert_int_equal(launch_start(&live, spec, &busy, &fail), -1);
+	assert_fails(&fail, FAIL_BUSY, "by bob (pid 4711)");
+	scratch_kill(process);
+	process = scratch_spawn(hold, &same_gpu);
+	if (launch_start(&live, spec, &launch, &none) < 0)
+		fail_msg("%s / %s", none.items[0].what, none.items[0].cause);
+	assert_string_not_equal(launch->placement->gpus[0].gpu->device->address, "0000:17:00.0");
+	assert_int_equal(claims(), 1);
+	scratch_kill(process);
+}
+
+static void make_live(const char *directory)
+{
+	CLEANUP(text) char *dev = text_format("%s/dev", directory);
+	CLEANUP(text) char *leases = text_format("%s/leases", directory);
+
+	(void)mkdir(dev, 0755);
+	assert_int_equal(mkdir(leases, 0755), 0);
+	free(scratch_write(dev, "kvm", ""));
+	free(scratch_write(directory, "vm.qcow2", ""));
+}
+
+/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
+static int starts(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_vm_is_started_and_started_again),
+		cmocka_unit_test(a_new_vm_that_fails_leaves_nothing),
+		cmocka_unit_test(a_known_vm_that_fails_is_as_before),
+		cmocka_unit_test(checks_come_before_changes),
+		cmocka_unit_test(a_start_under_way_is_respected),
+	};
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+
+	(void)getpwuid(0);
+	hv_close(testhv_open(TESTHV));
+	make_live(root->dir);
+	if (chroot(root->dir) != 0 || chdir("/") != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+static void whole_starts(void **state)
+{
+	pid_t child;
+	int status = 0;
+
+	(void)state;
+	if (!scratch_is_root())
+		skip();
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(starts());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_snapshot_is_planned_on),
+		cmocka_unit_test(a_plan_that_fails_keeps_its_stages),
+		cmocka_unit_test(a_snapshot_is_never_started_on),
+		cmocka_unit_test(a_plan_does_without_libvirt),
+		cmocka_unit_test(a_name_that_is_taken_is_refused),
+		cmocka_unit_test(names_are_started_from_what_libvirt_knows),
+		cmocka_unit_test(an_unknown_name_is_a_usage_error),
+		cmocka_unit_test(whole_starts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
