@@ -84,6 +84,10 @@ const struct cli_command *cli_command(const char *name)
 
 static int run(const struct cli *cli, struct fail *fail)
 {
+	if (cli->version && cli->json) {
+		out_json(json_pack("{s:s}", "version", GPUVM_VERSION));
+		return 0;
+	}
 	if (cli->version) {
 		out_line("gpuvm %s", GPUVM_VERSION);
 		return 0;

@@ -125,6 +125,13 @@ static int take_value(const struct cli_option *option, const char *value, struct
 	return 0;
 }
 
+/* A letter may stand among others behind one dash: then getopt is not past that word yet. */
+static int unknown_letter(int letter, struct fail *fail)
+{
+	fail_add(fail, FAIL_USAGE, "there is no option -%c", letter);
+	return fail_hint(fail, "gpuvm help");
+}
+
 static int unknown_option(const char *typed, struct fail *fail)
 {
 	const char *names[OPTIONS_MOST];
@@ -205,7 +212,8 @@ static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_b
 			return fail_hint(fail, "gpuvm help");
 		}
 		if (option == NULL)
-			return unknown_option(argv[optind - 1], fail);
+			return optopt > 0 && optopt < 256 ? unknown_letter(optopt, fail)
+							  : unknown_option(argv[optind - 1], fail);
 		*ret_bits |= option->bit;
 		if (take_value(option, optarg, cli, fail) < 0)
 			return -1;

@@ -110,22 +110,32 @@ void out_progress_end(void)
 		fprintf(stderr, "\r\033[K");
 }
 
+/* Arguments, file names and the host's texts must not steer the terminal. */
+static char *printable(const char *text)
+{
+	return text == NULL ? NULL : text_printable(text, 0);
+}
+
 static void print_item(const struct fail_item *item)
 {
 	bool colour = has_colour(STDERR_FILENO);
 	const char *bold = colour ? "\033[1m" : "";
 	const char *plain = colour ? "\033[0m" : "";
+	CLEANUP(text) char *file = printable(item->file);
+	CLEANUP(text) char *what = printable(item->what);
+	CLEANUP(text) char *cause = printable(item->cause);
+	CLEANUP(text) char *hint = printable(item->hint);
 
-	if (item->file == NULL)
-		fprintf(stderr, "%sgpuvm:%s %s\n", bold, plain, item->what);
+	if (file == NULL)
+		fprintf(stderr, "%sgpuvm:%s %s\n", bold, plain, what);
 	else if (item->line == 0)
-		fprintf(stderr, "%s%s:%s %s\n", bold, item->file, plain, item->what);
+		fprintf(stderr, "%s%s:%s %s\n", bold, file, plain, what);
 	else
-		fprintf(stderr, "%s%s:%u:%s %s\n", bold, item->file, item->line, plain, item->what);
-	if (item->cause != NULL)
-		fprintf(stderr, "  cause: %s\n", item->cause);
-	if (item->hint != NULL)
-		fprintf(stderr, "  hint: %s\n", item->hint);
+		fprintf(stderr, "%s%s:%u:%s %s\n", bold, file, item->line, plain, what);
+	if (cause != NULL)
+		fprintf(stderr, "  cause: %s\n", cause);
+	if (hint != NULL)
+		fprintf(stderr, "  hint: %s\n", hint);
 }
 
 static json_t *item_json(const struct fail_item *item, enum fail_kind kind)

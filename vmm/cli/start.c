@@ -59,7 +59,8 @@ static void print_started(const struct cli *cli, const struct launch *launch)
 	out_line("  stop:    gpuvm stop %s", name);
 }
 
-static int start_one(const struct cli *cli, const char *target, bool at_boot, struct fail *fail)
+static int start_one(const struct cli *cli, const char *target, bool at_boot, json_t **ret_json,
+		     struct fail *fail)
 {
 	CLEANUP(launch) struct launch *launch = NULL;
 	struct launch_options options = { .uri = cli->uri,
@@ -71,15 +72,14 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, st
 	if (launch_start(&options, target, &launch, fail) < 0)
 		return -1;
 	out_progress_end();
-	if (cli->json)
-		out_json(started_json(cli, launch));
-	else
+	*ret_json = started_json(cli, launch);
+	if (!cli->json)
 		print_started(cli, launch);
 	return 0;
 }
 
 /* At boot one VM that cannot start must not keep the others from it; the first failure is the exit code. */
-static int start_marked(const struct cli *cli, struct fail *fail)
+static int start_marked(const struct cli *cli, json_t *results, struct fail *fail)
 {
 	CLEANUP(hv) struct hv *hv = NULL;
 	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
@@ -90,12 +90,15 @@ static int start_marked(const struct cli *cli, struct fail *fail)
 	for (size_t i = 0; i < domains->count; i++) {
 		CLEANUP(guest) struct guest *guest = NULL;
 		CLEANUP(fail) struct fail one = { 0 };
+		json_t *result = NULL;
 
 		if (domains->domains[i].is_active ||
 		    guest_parse(domains->domains[i].xml, &guest, &one) < 0 || !guest->autostart)
 			continue;
-		if (start_one(cli, guest->name, true, &one) == 0)
+		if (start_one(cli, guest->name, true, &result, &one) == 0) {
+			json_array_append_new(results, result);
 			continue;
+		}
 		out_fail(&one, false);
 		fail_add(fail, one.kind, "VM \"%s\" was not started", guest->name);
 		fail_cause(fail, "%s", one.items[0].what);
@@ -105,11 +108,22 @@ static int start_marked(const struct cli *cli, struct fail *fail)
 
 int start_run(const struct cli *cli, struct fail *fail)
 {
-	if (cli->autostart && cli->arg_count == 0)
-		return start_marked(cli, fail);
-	if (cli->autostart || cli->arg_count == 0) {
+	json_t *result = NULL;
+	int code;
+
+	if (cli->autostart == (cli->arg_count == 1)) {
 		fail_add(fail, FAIL_USAGE, "gpuvm start needs %s", cli->command->arguments);
 		return fail_hint(fail, "gpuvm help start");
 	}
-	return start_one(cli, cli->args[0], false, fail);
+	if (cli->autostart) {
+		result = json_pack("{s:[]}", "vms");
+		code = start_marked(cli, json_object_get(result, "vms"), fail);
+	} else {
+		code = start_one(cli, cli->args[0], false, &result, fail);
+	}
+	if (cli->json && code == 0)
+		out_json(result);
+	else
+		json_decref(result);
+	return code;
 }
