@@ -179,7 +179,7 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 			return fail_hint(fail, "gpuvm help %s", command->name);
 		}
 	}
-	if (cli->help)
+	if (cli->help || cli->version)
 		return 0;
 	if (cli->arg_count < command->least)
 		fail_add(fail, FAIL_USAGE, "gpuvm %s needs %s", command->name, command->arguments);
