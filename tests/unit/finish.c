@@ -91,7 +91,7 @@ static const struct vm stopped[] = {
 	{ "a guest that cannot be asked, by force", "mute", true, true, RUNNING, true,
 	  FINISH_FORCED, FAIL_NONE, NULL, false },
 	{ "another's", "vm", true, false, RUNNING, false, FINISH_STOPPED, FAIL_REFUSED,
-	  "belongs to alice", true },
+	  "gpuvm stop --force vm", true },
 	{ "another's, by force", "vm", true, false, RUNNING, true, FINISH_STOPPED, FAIL_NONE, NULL,
 	  false },
 	{ "another tool's", "vm", false, true, RUNNING, true, FINISH_STOPPED, FAIL_REFUSED,
@@ -211,6 +211,24 @@ static void the_wait_is_counted_down(void **state)
 	assert_true(after.tv_sec - before.tv_sec >= 2);
 }
 
+static void a_paused_guest_is_not_waited_for(void **state)
+{
+	const struct vm vm = { .name = "deaf", .is_ours = true, .is_mine = true, .start = PAUSED };
+	CLEANUP(hv) struct hv *hv = host_with(&vm);
+	struct finish_options options = { .uri = TESTHV, .force = true, .timeout_s = 20 };
+	CLEANUP(finish) struct finish *finish = NULL;
+	struct fail fail = { 0 };
+	struct timespec before, after;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(finish_stop(&options, "deaf", &finish, &fail), 0);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(finish->outcome, FINISH_FORCED);
+	assert_true(after.tv_sec - before.tv_sec < 15);
+	assert_false(testhv_is_active(hv, UUID));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +236,7 @@ int main(void)
 		cmocka_unit_test(vms_are_deleted),
 		cmocka_unit_test(a_vm_that_is_not_there_is_a_usage_error),
 		cmocka_unit_test(the_wait_is_counted_down),
+		cmocka_unit_test(a_paused_guest_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -485,7 +485,8 @@ static int scan_for_ever(const void *directory)
 	return child < 0;
 }
 
-/* A scan holds a shared lock for an instant; many of them must not keep a start from its claim. */
+/* A scan holds a shared lock for an instant; many of them must not keep a start from its claim, nor
+ * look like one to each other. */
 static void scans_do_not_disturb_claims(void **state)
 {
 	enum {
@@ -497,6 +498,7 @@ static void scans_do_not_disturb_claims(void **state)
 	struct scratch_process *scanners[SCANNERS];
 	size_t failed = 0;
 	size_t unseen = 0;
+	size_t phantoms = 0;
 
 	(void)state;
 	for (size_t i = 0; i < SCANNERS; i++)
@@ -508,8 +510,11 @@ static void scans_do_not_disturb_claims(void **state)
 		failed += held == NULL;
 		unseen += held != NULL && gpus_claimed(directory) != 2;
 	}
+	for (size_t i = 0; i < CLAIMS; i++)
+		phantoms += gpus_claimed(directory) != 0;
 	for (size_t i = 0; i < SCANNERS; i++)
 		scratch_kill(scanners[i]);
+	assert_int_equal(phantoms, 0);
 	assert_int_equal(failed, 0);
 	assert_int_equal(unseen, 0);
 }
