@@ -29,6 +29,23 @@ enum place_hugepages {
 	PLACE_PAGES_1_GIB,
 };
 
+enum place_threads {
+	PLACE_WHOLE_CORES, /* siblings of a core are never shared between VMs; idle ones stay unused */
+	PLACE_SHARE,       /* a core's threads may go to different VMs */
+};
+
+/* What the host's admin keeps back (vmm/policy.h reads it from /etc/gpuvm/host.ini). */
+struct place_rules {
+	unsigned host_cores_per_node;        /* kept for the host and QEMU; at least 1 */
+	hwloc_const_bitmap_t host_cpus;      /* instead: exactly these os indexes; NULL: by count */
+	uint64_t host_memory_bytes_per_node; /* kept free of guests on every node */
+	unsigned
+		cpus_per_free_gpu; /* guaranteed to every offered GPU still free, near it; 0: none */
+	uint64_t memory_bytes_per_free_gpu; /* likewise */
+	const char *file;                   /* where refusals point; NULL: the built-in defaults */
+	unsigned cpus_per_free_gpu_line, memory_per_free_gpu_line;
+};
+
 /* One [gpu] section: @count GPUs that @match names, or exactly @addresses. */
 struct place_gpu_request {
 	unsigned count; /* 1 to 65535; equals address_count if there are addresses */
@@ -48,7 +65,15 @@ struct place_request {
 	enum place_hugepages hugepages;
 	const struct place_gpu_request *gpus;
 	size_t gpu_count;
+	enum place_threads threads;
+	hwloc_const_bitmap_t pin; /* the vCPUs' CPUs, as many as vcpus; NULL: chosen */
+	hwloc_const_bitmap_t
+		emulator; /* QEMU's own threads; NULL: the host's CPUs on the nodes used */
+	bool p2p;         /* give NVIDIA GPUs under one switch or root complex one clique */
+	const struct place_rules
+		*rules;   /* NULL: one core per node, PLACE_NODE_RESERVE_BYTES, no guarantee */
 	const char *file; /* where refusals about CPUs and memory point */
+	unsigned threads_line, pin_line, emulator_line;
 	unsigned vcpus_line, memory_line, policy_line,
 		hugepages_line; /* 0: not written, a default */
 };
@@ -101,6 +126,20 @@ struct place_cell {
 struct place_vcpu {
 	unsigned cpu;  /* os index of the one host CPU it is pinned to */
 	unsigned cell; /* position in placement.cells */
+};
+
+/* The guest's CPU topology; the product is the number of vCPUs. */
+struct place_topology {
+	unsigned sockets, dies, cores, threads;
+	bool is_host_block; /* equals that of the host's CPUs chosen: whole L3 domains, whole cores */
+};
+
+/* Why one choice was made, and what came next. */
+struct place_reason {
+	const char
+		*choice; /* "gpus", "node", "cpus", "memory", "topology", "p2p", "lost": static */
+	char *why;       /* one sentence, with numbers */
+	char *rejected;  /* the best rejected choice and what it lacked; NULL: there was none */
 };
 
 struct placement {
