@@ -23,8 +23,10 @@ void placement_free(struct placement *placement)
 {
 	if (placement == NULL)
 		return;
-	for (size_t i = 0; i < placement->reason_count; i++)
-		free(placement->reasons[i]);
+	for (size_t i = 0; i < placement->reason_count; i++) {
+		free(placement->reasons[i].why);
+		free(placement->reasons[i].rejected);
+	}
 	free(placement->reasons);
 	free(placement->gpus);
 	free(placement->cells);
@@ -54,6 +56,7 @@ static void settle_gpus(const struct place_view *view, const struct place_choice
 			gpu->gpu = &view->host->gpus->gpus[i];
 			gpu->request = request;
 			gpu->cell = cell_on(choice, view->gpu_node[i]);
+			gpu->clique = -1;
 		}
 	}
 }
@@ -73,7 +76,7 @@ static void settle_cells(const struct place_view *view, const struct place_choic
 		place_cpus_pick(view, node, choice->kind, (unsigned)i, choice->cells[i].vcpu_count,
 				placement);
 	}
-	placement->threads_per_core = place_cpus_threads(view, placement);
+	place_topology(view, placement);
 }
 
 static struct placement *settle(const struct place_view *view, const struct place_choice *choice)

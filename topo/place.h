@@ -113,6 +113,7 @@ struct place_gpu {
 	const struct gpu *gpu; /* borrowed from the host */
 	size_t request;        /* position in place_request.gpus */
 	int cell;              /* guest cell that lies on the GPU's own node; -1: none does */
+	int clique;            /* GPUs of one number reach each other's memory directly; -1: none */
 };
 
 /* A guest NUMA cell and the host node that it mirrors. */
@@ -149,10 +150,10 @@ struct placement {
 	size_t cell_count;
 	struct place_vcpu *vcpus; /* index = vCPU number; cells are contiguous, siblings adjacent */
 	size_t vcpu_count;
-	unsigned
-		threads_per_core; /* of the guest: the host's SMT width if every core used is used whole, else 1 */
-	hwloc_bitmap_t emulator_cpus; /* the host's own CPUs on the nodes used: never a vCPU's */
-	char **reasons;               /* one sentence per choice, with numbers */
+	struct place_topology topology;
+	hwloc_bitmap_t
+		emulator_cpus; /* asked for, or the host's own CPUs on the nodes used: never a vCPU's */
+	struct place_reason *reasons; /* in the order of the choices */
 	size_t reason_count;
 };
 

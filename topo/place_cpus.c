@@ -151,27 +151,3 @@ hwloc_bitmap_t place_cpus_of_cell(const struct placement *placement, unsigned ce
 			hwloc_bitmap_set(cpus, placement->vcpus[i].cpu);
 	return cpus;
 }
-
-unsigned place_cpus_threads(const struct place_view *view, const struct placement *placement)
-{
-	const struct machine *machine = view->machine;
-	unsigned *width = mem_alloc(machine->core_count, sizeof *width);
-	unsigned *used = mem_alloc(machine->core_count, sizeof *used);
-	unsigned threads = 0;
-
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		width[machine->cpus[i].core]++;
-	for (size_t i = 0; i < placement->vcpu_count; i++)
-		used[machine_cpu(machine, placement->vcpus[i].cpu)->core]++;
-	for (unsigned i = 0; i < machine->core_count && threads != 1; i++) {
-		if (used[i] == 0)
-			continue;
-		if (used[i] != width[i] || (threads != 0 && threads != width[i]))
-			threads = 1;
-		else
-			threads = width[i];
-	}
-	free(width);
-	free(used);
-	return threads == 0 ? 1 : threads;
-}

@@ -160,9 +160,11 @@ unsigned place_cpus_room(const struct place_view *view, size_t node, size_t kind
 /* Pins @count vCPUs of @cell to CPUs of @node, appending to @placement. There is room. */
 void place_cpus_pick(const struct place_view *view, size_t node, size_t kind, unsigned cell,
 		     unsigned count, struct placement *placement);
-unsigned place_cpus_threads(const struct place_view *view, const struct placement *placement);
 /* All CPUs that placement.vcpus of @cell are pinned to. New bitmap. */
 hwloc_bitmap_t place_cpus_of_cell(const struct placement *placement, unsigned cell);
+
+/* place_topology.c: what the guest sees of placement->vcpus. */
+void place_topology(const struct place_view *view, struct placement *placement);
 
 /* place_memory.c */
 /* Bytes that a guest can have on @node in pages of @page_bytes (0: normal). */
@@ -199,8 +201,9 @@ void place_reason(const struct place_view *view, const struct place_choice *choi
 /* place_reason_cells.c: the part about CPUs and memory. */
 void place_reason_cells(const struct place_view *view, const struct place_choice *choice,
 			struct placement *placement);
-void place_reason_add(struct placement *placement, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/* @choice as in struct place_reason. */
+void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* place_words.c: pieces of sentences. The caller frees. */
 /* "node 0", "nodes 0, 2 and 3". */

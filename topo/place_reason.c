@@ -8,12 +8,14 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
-void place_reason_add(struct placement *placement, const char *format, ...)
+void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)
 {
+	struct place_reason *reason = MEM_APPEND(placement->reasons, placement->reason_count);
 	va_list args;
 
+	reason->choice = choice;
 	va_start(args, format);
-	*MEM_APPEND(placement->reasons, placement->reason_count) = text_vformat(format, args);
+	reason->why = text_vformat(format, args);
 	va_end(args);
 }
 
@@ -51,15 +53,15 @@ static void tell_gpus(const struct place_view *view, struct placement *placement
 		CLEANUP(text) char *that_match = place_words_that_match(wanted, free_count);
 
 		if (wanted->address_count > 0) {
-			place_reason_add(placement, "%s gets %s, which the spec names",
+			place_reason_add(placement, "gpus", "%s gets %s, which the spec names",
 					 wanted->label, taken);
 		} else if (free_count == wanted->count) {
-			place_reason_add(placement, "%s gets %s, %s%s", wanted->label, taken,
-					 wanted->count == 1 ? "the only free GPU"
-							    : "the only free GPUs",
-					 that_match);
+			place_reason_add(
+				placement, "gpus", "%s gets %s, %s%s", wanted->label, taken,
+				wanted->count == 1 ? "the only free GPU" : "the only free GPUs",
+				that_match);
 		} else {
-			place_reason_add(placement, "%s gets %s of the %u free GPUs%s",
+			place_reason_add(placement, "gpus", "%s gets %s of the %u free GPUs%s",
 					 wanted->label, taken, free_count, that_match);
 		}
 	}
@@ -113,19 +115,19 @@ static void tell_one_node(const struct place_view *view, const struct place_choi
 	for (size_t i = 0; i < view->request->gpu_count; i++)
 		insisted |= view->request->gpus[i].address_count > 0;
 	if (view->machine->node_count == 1) {
-		place_reason_add(placement,
+		place_reason_add(placement, "node",
 				 "the host has one NUMA node, so all its CPUs and memory "
 				 "are equally near the GPUs");
 	} else if (choice->rival != NULL) {
 		rival = against_rival(view, choice);
-		place_reason_add(placement, "%s fits best: %u free GPU%s there; %s", node,
+		place_reason_add(placement, "node", "%s fits best: %u free GPU%s there; %s", node,
 				 choice->left_over,
 				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
 	} else if (insisted) {
-		place_reason_add(placement, "%s it is, because that is where the named GPU lies",
-				 node);
+		place_reason_add(placement, "node",
+				 "%s it is, because that is where the named GPU lies", node);
 	} else {
-		place_reason_add(placement,
+		place_reason_add(placement, "node",
 				 "%s is the only one with the GPUs and room for %u vCPUs and %s",
 				 node, view->request->vcpus, memory);
 	}
@@ -154,14 +156,15 @@ static void tell_nodes(const struct place_view *view, const struct place_choice 
 			text_join(&counts, ", ", item);
 		}
 	}
-	place_reason_add(placement,
+	place_reason_add(placement, "node",
 			 "no %s has all %u GPUs free with room for the rest of the VM, so they "
 			 "come from %s (%s), one guest cell for each",
 			 count == 2 ? "single node" : "smaller set of nodes", view->gpu_wanted,
 			 nodes, counts);
 	if (choice->rival != NULL) {
 		rival = against_rival(view, choice);
-		place_reason_add(placement, "of %zu such sets %s fit best: %u free GPU%s there; %s",
+		place_reason_add(placement, "node",
+				 "of %zu such sets %s fit best: %u free GPU%s there; %s",
 				 choice->rivals + 1, nodes, choice->left_over,
 				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
 	}
@@ -173,7 +176,7 @@ static void tell_unknown(const struct place_view *view, const struct place_choic
 	for (size_t i = 0; i < view->host->gpus->count; i++)
 		if (choice->picks[i] != SIZE_MAX && view->gpu_node[i] == view->machine->node_count)
 			place_reason_add(
-				placement,
+				placement, "lost",
 				"the firmware does not say which node %s is near, so its "
 				"transfers may have to cross nodes; CPUs and memory come from "
 				"where most CPUs are free",

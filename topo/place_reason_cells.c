@@ -65,7 +65,7 @@ static void tell_cpus(const struct place_view *view, const struct place_choice *
 		cores = text_format("%u whole core%s", tally.cores, tally.cores == 1 ? "" : "s");
 	else
 		cores = text_format("%u cores, %u of them whole", tally.cores, tally.whole_cores);
-	place_reason_add(placement,
+	place_reason_add(placement, "cpus",
 			 "%u vCPU%s on CPU%s %s of node %u: %s in %u L3 domain%s, of %u free CPUs; "
 			 "%s %s kept for the host, QEMU and its I/O",
 			 choice->cells[cell].vcpu_count,
@@ -120,13 +120,13 @@ static void tell_memory(const struct place_view *view, const struct place_choice
 		passed = passed_over(view, node, cell);
 	if (cell->page_bytes != 0)
 		place_reason_add(
-			placement,
+			placement, "memory",
 			"%s of node %u in %s pages: %" PRIu64 " of %" PRIu64 " free ones%s%s",
 			bytes, cell->host_node, page, cell->memory_bytes / cell->page_bytes,
 			place_memory_room(view, node, cell->page_bytes) / cell->page_bytes,
 			passed == NULL ? "" : "; ", passed == NULL ? "" : passed);
 	else
-		place_reason_add(placement,
+		place_reason_add(placement, "memory",
 				 "%s of node %u in normal pages: %s are available, %s of "
 				 "that stays free%s%s",
 				 bytes, cell->host_node, normal, kept, passed == NULL ? "" : "; ",
@@ -143,12 +143,13 @@ static void tell_threads(const struct place_view *view, struct placement *placem
 		hwloc_bitmap_set(cpus, placement->vcpus[i].cpu);
 	tally = count_cores(machine, cpus);
 	hwloc_bitmap_free(cpus);
-	if (placement->threads_per_core > 1)
-		place_reason_add(placement, "the guest sees %u threads per core, as the host has",
-				 placement->threads_per_core);
+	if (placement->topology.threads > 1)
+		place_reason_add(placement, "topology",
+				 "the guest sees %u threads per core, as the host has",
+				 placement->topology.threads);
 	else if (machine->cpu_count > machine->core_count && tally.whole_cores < tally.cores)
 		place_reason_add(
-			placement,
+			placement, "topology",
 			"the guest sees one thread per core: %u of the %u cores used are not "
 			"used whole",
 			tally.cores - tally.whole_cores, tally.cores);
@@ -160,14 +161,14 @@ static void tell_kind(const struct place_view *view, const struct place_choice *
 	if (view->kind_count < 2)
 		return;
 	if (choice->kind == view->kind_count)
-		place_reason_add(placement,
+		place_reason_add(placement, "cpus",
 				 "no one kind of core has room for %u vCPUs, so they run "
 				 "on fast and slow ones mixed",
 				 view->request->vcpus);
 	else if (choice->kind == 0)
-		place_reason_add(placement, "all vCPUs run on the fastest kind of core");
+		place_reason_add(placement, "cpus", "all vCPUs run on the fastest kind of core");
 	else
-		place_reason_add(placement,
+		place_reason_add(placement, "cpus",
 				 "all vCPUs run on one kind of core; the faster kinds have "
 				 "no room for %u",
 				 view->request->vcpus);
@@ -198,7 +199,7 @@ static void tell_loss(const struct place_view *view, const struct place_choice *
 			continue;
 		room = size_format_about(place_memory_most(view, near, SIZE_GIB));
 		place_reason_add(
-			placement,
+			placement, "lost",
 			"lost under policy = %s: %u vCPU%s and %s are on node %u, at "
 			"distance %u from the GPUs' node %u, where only %u CPUs and %s were "
 			"free; their way to the GPU crosses nodes",

@@ -6,7 +6,7 @@
 static bool has_reason(const struct placement *placement, const char *reason)
 {
 	for (size_t i = 0; i < placement->reason_count; i++)
-		if (strcmp(placement->reasons[i], reason) == 0)
+		if (strcmp(placement->reasons[i].why, reason) == 0)
 			return true;
 	return false;
 }
@@ -29,14 +29,14 @@ static bool check_example(const struct example *example, const struct place_requ
 	assert_int_equal(place(request, host, taken, &again, &fail), 0);
 	assert_int_equal(placement->reason_count, again->reason_count);
 	for (size_t i = 0; i < again->reason_count; i++)
-		assert_string_equal(placement->reasons[i], again->reasons[i]);
+		assert_string_equal(placement->reasons[i].why, again->reasons[i].why);
 	if (strcmp(text, example->expected) == 0 &&
 	    (example->reason == NULL || has_reason(placement, example->reason)))
 		return true;
 	print_message("%s:\n  is       %s\n  expected %s\n", example->about, text,
 		      example->expected);
 	for (size_t i = 0; i < placement->reason_count; i++)
-		print_message("  - %s\n", placement->reasons[i]);
+		print_message("  - %s\n", placement->reasons[i].why);
 	return false;
 }
 

@@ -239,7 +239,7 @@ static inline char *placement_text(const struct placement *placement)
 		text_add(&text, "| %u: cpus %s, %s%s%s ", cell->host_node, cpus, memory,
 			 cell->page_bytes == 0 ? "" : " in ", cell->page_bytes == 0 ? "" : page);
 	}
-	text_add(&text, "| x%u host %s", placement->threads_per_core, own);
+	text_add(&text, "| x%u host %s", placement->topology.threads, own);
 	return text;
 }
 

@@ -107,7 +107,7 @@ static inline struct device *sample_gpu(struct sample *sample, const char *addre
 	size_t index = sample->placement.gpu_count++;
 
 	sample->gpus[index].device = device;
-	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell };
+	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell, -1 };
 	sample_member(sample, index, device, GPU_MEMBER_FUNCTION);
 	return device;
 }
@@ -145,7 +145,6 @@ static inline struct sample *sample_new(const char *name, const char *about)
 	placement->gpus = sample->placed;
 	placement->cells = sample->cells;
 	placement->vcpus = sample->vcpus;
-	placement->threads_per_core = 1;
 	placement->emulator_cpus = hwloc_bitmap_alloc();
 	sample->spec = (struct spec){
 		.file = (char *)"configs/train.ini",
@@ -164,6 +163,9 @@ static inline struct sample *sample_new(const char *name, const char *about)
 static inline const struct domain *sample_build(struct sample *sample)
 {
 	sample->spec.vcpus = (unsigned)sample->placement.vcpu_count;
+	if (sample->placement.topology.threads == 0)
+		sample->placement.topology = (struct place_topology){ 1, 1, sample->spec.vcpus, 1,
+								      false };
 	if (sample->spec.disk_count == 0)
 		sample_disk(sample, "/var/lib/libvirt/images/train.qcow2", false);
 	sample->domain = domain_build(&sample->spec, &sample->host, &sample->placement, NULL,
@@ -188,7 +190,7 @@ static inline struct sample *sample_two_sockets(void)
 
 	sample_machine(sample, 2, 1, 32);
 	sample->machine.has_topoext = true;
-	sample->placement.threads_per_core = 2;
+	sample->placement.topology = (struct place_topology){ 2, 1, 4, 2, true };
 	sample_cell(sample, 0, 2, 8, 8 * SIZE_GIB, SIZE_GIB);
 	sample_cell(sample, 1, 34, 8, 8 * SIZE_GIB, SIZE_GIB);
 	sample_gpu(sample, "0000:17:00.0", 0);
@@ -247,7 +249,7 @@ static inline struct sample *sample_sub_numa(void)
 	const struct device *held;
 
 	sample_machine(sample, 4, 2, 8);
-	sample->placement.threads_per_core = 2;
+	sample->placement.topology = (struct place_topology){ 2, 1, 4, 2, false };
 	sample_cell(sample, 0, 2, 4, 4 * SIZE_GIB, SIZE_GIB);
 	sample_cell(sample, 1, 10, 4, 4 * SIZE_GIB, 2 * SIZE_MIB);
 	sample_cell(sample, 2, 18, 4, 2 * SIZE_GIB, 0);
