@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One written value of a spec: reading it by its type, and refusing it in the user's words. */
-#ifndef GPUVM_VMM_SPEC_VALUE_H
-#define GPUVM_VMM_SPEC_VALUE_H
+/* One value of an INI file: storing it as its row says, and refusing it in the user's words. */
+#ifndef GPUVM_VMM_KEYS_VALUE_H
+#define GPUVM_VMM_KEYS_VALUE_H
 
-#include "vmm/spec.h"
+#include "vmm/keys.h"
 
 /* Texts are borrowed. */
-struct spec_value {
-	const struct spec_key_row *row;
+struct keys_value {
+	const struct keys_row *row;
 	const char *file, *directory;
 	const char *label; /* "[gpu:second]" */
 	const char *text;
@@ -19,10 +19,13 @@ struct spec_value {
  * Reads @value by its type into @target, the struct that its section fills; what was stored there
  * before is released. FAIL_SPEC, with @target unchanged.
  */
-int spec_value_store(const struct spec_value *value, void *target, struct fail *fail);
+int keys_value_store(const struct keys_value *value, void *target, struct fail *fail);
+
+/* The field of @target that @value fills. */
+void *keys_value_field(const struct keys_value *value, void *target);
 
 /* Adds a FAIL_SPEC item: file:line: [section] key = value: what is wrong. Returns -1. */
-int spec_value_refuse(const struct spec_value *value, struct fail *fail, const char *format, ...)
+int keys_value_refuse(const struct keys_value *value, struct fail *fail, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,15 +1,68 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/spec_resource.h"
+#include "vmm/spec_type.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "topo/device.h"
+#include "topo/gpu.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/keys_value.h"
+#include "vmm/spec.h"
 
+#define NAME_MOST_BYTES      63
+#define LOWER                "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS               "0123456789"
 #define INTERFACE_MOST_BYTES 15 /* IFNAMSIZ less the NUL */
 #define BRIDGE_PREFIX        "bridge:"
 #define NETWORK_LETTERS      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+static void replace(char **owner, char *text)
+{
+	free(*owner);
+	*owner = text;
+}
+
+bool spec_name_is_valid(const char *name)
+{
+	size_t length = strspn(name, LOWER DIGITS "._-");
+
+	return length > 0 && name[length] == '\0' && length <= NAME_MOST_BYTES &&
+	       strchr("._-", name[0]) == NULL;
+}
+
+static int store_name(const struct keys_value *value, void *target, struct fail *fail)
+{
+	CLEANUP(text) char *better = mem_strdup(value->text);
+
+	if (spec_name_is_valid(value->text)) {
+		replace(keys_value_field(value, target), STEAL(better));
+		return 0;
+	}
+	if (strlen(value->text) > NAME_MOST_BYTES)
+		return keys_value_refuse(value, fail, "longer than %d bytes", NAME_MOST_BYTES);
+	keys_value_refuse(value, fail,
+			  "a name has a-z 0-9 . _ - only and starts with a letter or digit");
+	for (char *at = better; *at != '\0'; at++) {
+		*at = (char)tolower((unsigned char)*at);
+		if (strchr(LOWER DIGITS "._-", *at) == NULL)
+			*at = '-';
+	}
+	return spec_name_is_valid(better) ? fail_hint(fail, "write %s", better) : -1;
+}
+
+static int store_match(const struct keys_value *value, void *target, struct fail *fail)
+{
+	if (!gpu_match_is_valid(value->text)) {
+		keys_value_refuse(
+			value, fail,
+			"neither vendor:device (10de:2330), nor words of a name, nor any");
+		return fail_hint(fail, "see what there is: gpuvm gpus");
+	}
+	replace(keys_value_field(value, target), mem_strdup(value->text));
+	return 0;
+}
 
 /* The piece of *@at up to the next comma, without blanks; NULL behind the last. The caller frees. */
 static char *next_piece(const char **at)
@@ -32,7 +85,7 @@ static void free_texts(char **texts, size_t count)
 	free(texts);
 }
 
-int spec_resource_addresses(const struct spec_value *value, void *target, struct fail *fail)
+static int store_addresses(const struct keys_value *value, void *target, struct fail *fail)
 {
 	struct spec_gpu *gpu = target;
 	const char *at = value->text;
@@ -47,7 +100,7 @@ int spec_resource_addresses(const struct spec_value *value, void *target, struct
 			CLEANUP(text) char *shown = text_printable(piece, 0);
 
 			free_texts(addresses, count);
-			spec_value_refuse(value, fail, "\"%s\" is not a PCI address", shown);
+			keys_value_refuse(value, fail, "\"%s\" is not a PCI address", shown);
 			return fail_hint(fail, "for example: address = %s", value->row->example);
 		}
 		*MEM_APPEND(addresses, count) = mem_strdup(address);
@@ -73,23 +126,23 @@ static char *path_collapse(const char *path)
 }
 
 /* The absolute path of the file that @path means, or NULL with @fail filled. The caller frees. */
-static char *path_absolute(const struct spec_value *value, const char *path, struct fail *fail)
+static char *path_absolute(const struct keys_value *value, const char *path, struct fail *fail)
 {
 	size_t length = strlen(path);
 	CLEANUP(text) char *joined = NULL;
 	CLEANUP(text) char *shown = NULL;
 
 	if (length == 0) {
-		spec_value_refuse(value, fail, "a path is missing");
+		keys_value_refuse(value, fail, "a path is missing");
 		return NULL;
 	}
 	if (path[0] == '~') {
-		spec_value_refuse(value, fail, "~ is not expanded");
+		keys_value_refuse(value, fail, "~ is not expanded");
 		fail_hint(fail, "write the whole path");
 		return NULL;
 	}
 	if (path[length - 1] == '/') {
-		spec_value_refuse(value, fail, "names a folder");
+		keys_value_refuse(value, fail, "names a folder");
 		fail_hint(fail, "name a file in it");
 		return NULL;
 	}
@@ -97,7 +150,7 @@ static char *path_absolute(const struct spec_value *value, const char *path, str
 	/* The spec's own folder can be called anything; XML and terminals cannot hold everything. */
 	shown = text_printable(joined, 0);
 	if (strcmp(shown, joined) != 0) {
-		spec_value_refuse(value, fail,
+		keys_value_refuse(value, fail,
 				  "the spec's folder has a name that is not plain UTF-8");
 		fail_cause(fail, "%s", shown);
 		return NULL;
@@ -105,7 +158,7 @@ static char *path_absolute(const struct spec_value *value, const char *path, str
 	return path_collapse(joined);
 }
 
-int spec_resource_path(const struct spec_value *value, void *target, struct fail *fail)
+static int store_path(const struct keys_value *value, void *target, struct fail *fail)
 {
 	char *path = path_absolute(value, value->text, fail);
 	char **field = (char **)((char *)target + value->row->offset);
@@ -125,7 +178,7 @@ static void set_firmware(struct spec *spec, char *code, char *vars)
 	spec->firmware_vars = vars;
 }
 
-int spec_resource_firmware(const struct spec_value *value, void *target, struct fail *fail)
+static int store_firmware(const struct keys_value *value, void *target, struct fail *fail)
 {
 	const char *at = value->text;
 	CLEANUP(text) char *code = next_piece(&at);
@@ -138,7 +191,7 @@ int spec_resource_firmware(const struct spec_value *value, void *target, struct 
 		return 0;
 	}
 	if (vars == NULL || at != NULL) {
-		spec_value_refuse(value, fail, "must be auto, or two files: CODE.fd, VARS.fd");
+		keys_value_refuse(value, fail, "must be auto, or two files: CODE.fd, VARS.fd");
 		return fail_hint(fail, "write auto");
 	}
 	code_path = path_absolute(value, code, fail);
@@ -148,34 +201,34 @@ int spec_resource_firmware(const struct spec_value *value, void *target, struct 
 	if (vars_path == NULL)
 		return -1;
 	if (strcmp(code_path, vars_path) == 0)
-		return spec_value_refuse(value, fail, "code and variables are the same file");
+		return keys_value_refuse(value, fail, "code and variables are the same file");
 	set_firmware(target, STEAL(code_path), STEAL(vars_path));
 	return 0;
 }
 
-static int check_network(const struct spec_value *value, bool is_bridge, const char *name,
+static int check_network(const struct keys_value *value, bool is_bridge, const char *name,
 			 struct fail *fail)
 {
 	const char *what = is_bridge ? "a bridge's name" : "a network's name";
 	const char *colon = strchr(name, ':');
 
 	if (*name == '\0')
-		return spec_value_refuse(value, fail, "%s is missing", what);
+		return keys_value_refuse(value, fail, "%s is missing", what);
 	if (colon != NULL && !is_bridge) {
-		spec_value_refuse(value, fail, "\"%.*s:\" is not known", (int)(colon - name), name);
+		keys_value_refuse(value, fail, "\"%.*s:\" is not known", (int)(colon - name), name);
 		return fail_hint(fail, "write a libvirt network, bridge:NAME or none");
 	}
 	if (name[strspn(name, NETWORK_LETTERS)] != '\0' || name[0] == '.' || name[0] == '-')
-		return spec_value_refuse(
+		return keys_value_refuse(
 			value, fail, "%s has a-z A-Z 0-9 . _ - only and starts with none of . -",
 			what);
 	if (is_bridge && strlen(name) > INTERFACE_MOST_BYTES)
-		return spec_value_refuse(value, fail, "%s is longer than %d bytes", what,
+		return keys_value_refuse(value, fail, "%s is longer than %d bytes", what,
 					 INTERFACE_MOST_BYTES);
 	return 0;
 }
 
-int spec_resource_network(const struct spec_value *value, void *target, struct fail *fail)
+static int store_network(const struct keys_value *value, void *target, struct fail *fail)
 {
 	struct spec *spec = target;
 	bool is_bridge = text_starts(value->text, BRIDGE_PREFIX);
@@ -191,3 +244,10 @@ int spec_resource_network(const struct spec_value *value, void *target, struct f
 				    : SPEC_NETWORK_LIBVIRT;
 	return 0;
 }
+
+const struct keys_type spec_type_name = { "name", store_name };
+const struct keys_type spec_type_match = { "vendor:device, words, or any", store_match };
+const struct keys_type spec_type_addresses = { "PCI addresses, comma separated", store_addresses };
+const struct keys_type spec_type_path = { "path", store_path };
+const struct keys_type spec_type_firmware = { "auto | CODE.fd, VARS.fd", store_firmware };
+const struct keys_type spec_type_network = { "NAME | bridge:NAME | none", store_network };
