@@ -283,9 +283,30 @@ static inline struct sample *sample_own_images(void)
 	return sample;
 }
 
+static inline struct sample *sample_cliques(void)
+{
+	struct sample *sample = sample_new(
+		"cliques", "two dies; of four GPUs two and one in cliques, with companions");
+
+	sample_machine(sample, 1, 1, 16);
+	sample->placement.topology = (struct place_topology){ 1, 2, 2, 2, true };
+	sample_cell(sample, 0, 4, 8, 8 * SIZE_GIB, 0);
+	sample_gpu(sample, "0000:17:00.0", 0);
+	sample_gpu(sample, "0000:18:00.1", 0);
+	sample_gpu(sample, "0000:65:00.0", 0);
+	sample_gpu(sample, "0000:66:00.0", 0);
+	sample_member(sample, 0, sample_device(sample, "0000:17:00.1", "snd_hda_intel"),
+		      GPU_MEMBER_FUNCTION);
+	sample_member(sample, 1, sample_device(sample, "0000:18:00.3", NULL), GPU_MEMBER_FUNCTION);
+	sample_member(sample, 2, sample_device(sample, "0000:67:00.0", NULL), GPU_MEMBER_HELD);
+	sample->placed[0].clique = sample->placed[1].clique = 0;
+	sample->placed[2].clique = 15;
+	return sample;
+}
+
 static struct sample *(*const samples[])(void) = {
 	sample_two_sockets, sample_workstation, sample_unknown_node,
-	sample_sub_numa,    sample_own_images,
+	sample_sub_numa,    sample_own_images,  sample_cliques,
 };
 
 enum {
