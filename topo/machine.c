@@ -14,7 +14,7 @@
 
 #define CPU "/sys/devices/system/cpu"
 
-/* Numbers objects by first appearance. */
+/* Numbers objects by first appearance. What belongs together comes in a row, so the last is tried first. */
 struct numbering {
 	uint64_t *ids;
 	size_t count;
@@ -22,9 +22,9 @@ struct numbering {
 
 static unsigned number(struct numbering *numbering, uint64_t id)
 {
-	for (size_t i = 0; i < numbering->count; i++)
-		if (numbering->ids[i] == id)
-			return (unsigned)i;
+	for (size_t i = numbering->count; i > 0; i--)
+		if (numbering->ids[i - 1] == id)
+			return (unsigned)i - 1;
 	*MEM_APPEND(numbering->ids, numbering->count) = id;
 	return (unsigned)(numbering->count - 1);
 }
@@ -348,10 +348,10 @@ const struct machine_node *machine_node(const struct machine *machine, unsigned 
 
 const struct machine_cpu *machine_cpu(const struct machine *machine, unsigned os_index)
 {
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		if (machine->cpus[i].os_index == os_index)
-			return &machine->cpus[i];
-	return NULL;
+	struct machine_cpu wanted = { .os_index = os_index };
+
+	return bsearch(&wanted, machine->cpus, machine->cpu_count, sizeof *machine->cpus,
+		       cpu_by_index);
 }
 
 const struct machine_pages *machine_node_pages(const struct machine_node *node, uint64_t page_bytes)
