@@ -200,6 +200,7 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 		return unreadable(fail, guest, "it has no name", "");
 	if (read_resources(guest, context, fail) < 0 || read_hostdevs(guest, context, fail) < 0)
 		return -1;
+	guest_read_memory(guest, context);
 	guest_read_metadata(guest, context);
 	return 0;
 }
@@ -236,6 +237,9 @@ void guest_free(struct guest *guest)
 	}
 	for (size_t i = 0; i < guest->problem_count; i++)
 		free(guest->problems[i]);
+	for (size_t i = 0; i < guest->memory_count; i++)
+		hwloc_bitmap_free(guest->memory[i].nodes);
+	free(guest->memory);
 	free(guest->functions);
 	free(guest->problems);
 	free(guest->hostdevs);

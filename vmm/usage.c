@@ -5,6 +5,7 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/usage_memory.h"
 
 static char *vm_label(const struct guest *guest)
 {
@@ -58,6 +59,24 @@ static void take_vm(struct usage *usage, const struct usage_vm *vm, const struct
 		take_cpus(usage, guest->vcpu_cpus, vm->label);
 }
 
+/*
+ * A start of gpuvm's own that is under way is in the lease records as well, with all of its memory.
+ * libvirt is only asked where it matters: the answer can wait for a job of that domain.
+ */
+static void take_memory(struct usage *usage, const struct usage_vm *vm,
+			const struct machine *machine, struct hv *hv)
+{
+	const struct lease_record *start = usage_start(usage, vm->domain->name);
+	uint64_t resident = 0;
+
+	if (start != NULL && text_equal(start->uuid, vm->domain->uuid))
+		return;
+	if (!vm->domain->is_starting && usage_memory_grows(vm->guest))
+		resident = hv_resident_bytes(hv, vm->domain->uuid);
+	usage_memory_add(vm->guest, vm->domain->is_starting, resident, machine, vm->label,
+			 &usage->memory, &usage->memory_count);
+}
+
 static void take_start(struct usage *usage, const struct lease_record *start, const char *label)
 {
 	for (size_t i = 0; i < start->gpu_count; i++)
@@ -102,8 +121,10 @@ int usage_read(struct hv *hv, const char *lease_directory, const struct machine 
 		return -1;
 	for (size_t i = 0; i < usage->vm_count; i++)
 		if (usage->vms[i].domain->is_active &&
-		    !text_equal(usage->vms[i].domain->name, except))
+		    !text_equal(usage->vms[i].domain->name, except)) {
 			take_vm(usage, &usage->vms[i], machine);
+			take_memory(usage, &usage->vms[i], machine, hv);
+		}
 	*ret_usage = STEAL(usage);
 	return 0;
 }

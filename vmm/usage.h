@@ -39,8 +39,9 @@ struct usage {
 /*
  * Reads what is taken. @hv NULL: no daemon to ask; only starts under way are then known, and @lease_directory
  * as in lease.h. What the VM named @except has does not count (NULL: all counts): it is the one that a plan
- * is for. A domain pinned to all CPUs of @machine, or not pinned at all, takes no CPUs. Borrows nothing but
- * the text constants. Release with usage_free().
+ * is for. A domain pinned to all CPUs of @machine, or not pinned at all, takes no CPUs. QEMU's own threads
+ * take none either: they run where the host does. Memory is what is promised and not resident yet. Borrows
+ * nothing but the text constants. Release with usage_free().
  */
 int usage_read(struct hv *hv, const char *lease_directory, const struct machine *machine,
 	       const char *except, struct usage **ret_usage, struct fail *fail);
