@@ -9,7 +9,6 @@
 
 enum {
 	MOST_CELLS = 1024,
-	MOST_NODE = 1023, /* of the kernel: MAX_NUMNODES */
 	NORMAL_PAGE = 4096,
 };
 
@@ -39,9 +38,8 @@ static hwloc_bitmap_t read_nodes(const char *list)
 {
 	hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
 
-	if (list != NULL &&
-	    (cpulist_parse(list, nodes) != NULL || hwloc_bitmap_last(nodes) > MOST_NODE))
-		hwloc_bitmap_zero(nodes);
+	if (list != NULL)
+		(void)cpulist_parse(list, nodes);
 	return nodes;
 }
 
