@@ -85,7 +85,8 @@ struct place_taken_gpu {
 };
 
 struct place_taken_cpus {
-	hwloc_const_bitmap_t cpus; /* os indexes */
+	hwloc_const_bitmap_t
+		cpus; /* os indexes; siblings that the holder leaves idle may be left out */
 	const char *holder;
 };
 
@@ -132,7 +133,8 @@ struct place_vcpu {
 /* The guest's CPU topology; the product is the number of vCPUs. */
 struct place_topology {
 	unsigned sockets, dies, cores, threads;
-	bool is_host_block; /* equals that of the host's CPUs chosen: whole L3 domains, whole cores */
+	bool is_host_block; /* equals that of the host's CPUs chosen: sockets are packages, dies are L3
+			     * domains, cores are used whole, and each has as many of the next */
 };
 
 /* Why one choice was made, and what came next. */
@@ -159,10 +161,12 @@ struct placement {
 
 /*
  * Decides. Refusals:
- *   FAIL_SPEC  an address that is not on this host or is not a GPU, or does not match `match`, or is named
+ *   FAIL_SPEC  a pinned CPU that is not there, too few or too many of them, or on nodes that the policy
+ *              forbids; an address that is not on this host or is not a GPU, or does not match `match`, or is named
  *              twice, or whose group has another GPU that no request gets; memory that is no multiple of a
  *              fixed page size. All of these that there are, one item each;
- *   FAIL_HOST  more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
+ *   FAIL_HOST  a pinned CPU that is closed to VMs or kept for the host, a guarantee of @rules that the VM
+ *              breaks even if it is alone, more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
  *   FAIL_BUSY  it would fit if what is taken were freed (memory in use by anybody included); names the
  *              holders.
  * The empty host has all CPUs but the host's own, all hugepages of its pools, and of normal memory what
@@ -174,8 +178,12 @@ int place(const struct place_request *request, const struct host *host,
 void placement_free(struct placement *placement);
 CLEANUP_DEFINE(placement, struct placement, placement_free)
 
-/* The CPUs kept for the host on @node (position in machine.nodes): its first usable core. New bitmap. */
-hwloc_bitmap_t place_host_cpus(const struct machine *machine, size_t node);
+/*
+ * The CPUs kept for the host on @node (position in machine.nodes): those of @rules, by default its first
+ * usable core. New bitmap.
+ */
+hwloc_bitmap_t place_host_cpus(const struct machine *machine, const struct place_rules *rules,
+			       size_t node);
 
 /* "required" and so on: the words of the spec. */
 const char *place_policy_name(enum place_policy policy);

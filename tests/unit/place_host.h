@@ -145,6 +145,15 @@ static inline struct made *made_host(const struct shape *shape, const struct car
 	return made;
 }
 
+/* Where the cards are in the PCIe tree, in their order: device.path; NULL: not known for any. */
+static inline void made_paths(struct made *made, const char *const *paths)
+{
+	for (size_t i = 0; paths != NULL && i < made->devices.count; i++) {
+		free(made->devices.devices[i].path);
+		made->devices.devices[i].path = mem_strdup(paths[i]);
+	}
+}
+
 static inline void made_free(struct made *made)
 {
 	gpu_list_free(made->host.gpus);
