@@ -130,7 +130,7 @@ static uint64_t share_of(const struct machine *machine, unsigned percent)
 		total += machine->nodes[i].memory_total_bytes;
 		nodes += machine->nodes[i].memory_total_bytes > 0;
 	}
-	bytes = nodes == 0 ? 0 : total / 100 * percent / nodes / SIZE_MIB * SIZE_MIB;
+	bytes = nodes == 0 ? 0 : total * percent / 100 / nodes / SIZE_MIB * SIZE_MIB;
 	return bytes < LEAST_MEMORY ? LEAST_MEMORY : bytes;
 }
 
