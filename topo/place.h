@@ -86,7 +86,7 @@ struct place_taken_gpu {
 
 struct place_taken_cpus {
 	hwloc_const_bitmap_t
-		cpus; /* os indexes; siblings that the holder leaves idle may be left out */
+		cpus; /* os indexes, with the idle siblings of a holder that keeps its cores whole */
 	const char *holder;
 };
 

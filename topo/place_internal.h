@@ -380,6 +380,8 @@ void place_reason_reject(struct placement *placement, const char *format, ...)
 /* place_words.c: pieces of sentences. The caller frees. */
 /* "node 0", "nodes 0, 2 and 3". */
 char *place_words_nodes(const struct place_view *view, const size_t *nodes, size_t count);
+/* "CPU 2", "CPUs 2-3,18". */
+char *place_words_cpus(hwloc_const_bitmap_t cpus);
 /* "a, b and c" of texts. */
 char *place_words_list(char *const *items, size_t count);
 /* ` that match "H100"` (matches, if @count is 1), or nothing for any. */

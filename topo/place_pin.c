@@ -11,6 +11,11 @@ static int refuse(const struct place_request *request, unsigned line, struct fai
 	return fail_at(fail, request->file, line);
 }
 
+static const char *are(hwloc_const_bitmap_t cpus)
+{
+	return hwloc_bitmap_weight(cpus) == 1 ? "is" : "are";
+}
+
 static hwloc_bitmap_t cpus_of(const struct machine *machine, bool usable_only)
 {
 	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
@@ -31,12 +36,13 @@ static void check_online(const struct place_request *request, const struct machi
 	hwloc_bitmap_andnot(missing, list, online);
 	if (!hwloc_bitmap_iszero(missing)) {
 		CLEANUP(text) char *all = machine_cpus_format(list);
-		CLEANUP(text) char *none = machine_cpus_format(missing);
-		CLEANUP(text) char *there = machine_cpus_format(online);
+		CLEANUP(text) char *none = place_words_cpus(missing);
+		CLEANUP(text) char *there = place_words_cpus(online);
 
-		fail_add(fail, FAIL_SPEC, "%s = %s: CPU %s is not online on this host", key, all,
-			 none);
-		fail_cause(fail, "it has CPUs %s", there);
+		fail_add(fail, FAIL_SPEC, "%s = %s: %s %s not online on this host", key, all, none,
+			 are(missing));
+		fail_cause(fail, "it has %s", there);
+		fail_hint(fail, "set %s = auto", key);
 		refuse(request, line, fail);
 	}
 	hwloc_bitmap_free(online);
@@ -61,6 +67,7 @@ static void check_pin(const struct place_request *request, struct fail *fail)
 		fail_add(fail, FAIL_SPEC, "emulator = %s: some of them are also in pin = %s",
 			 emulator, pin);
 		fail_cause(fail, "a vCPU shares its CPU with nothing");
+		fail_hint(fail, "set emulator = auto");
 		refuse(request, request->emulator_line, fail);
 	}
 }
@@ -87,6 +94,8 @@ static int check_allowed(const struct place_request *request, const struct machi
 	bool is_pin = list == request->pin;
 	const char *why = "closed to VMs (isolated, or outside machine.slice)";
 	CLEANUP(text) char *text = NULL;
+	CLEANUP(text) char *all = machine_cpus_format(list);
+	CLEANUP(text) char *cpus = NULL;
 
 	hwloc_bitmap_andnot(bad, list, usable);
 	if (hwloc_bitmap_iszero(bad) && is_pin) {
@@ -100,13 +109,13 @@ static int check_allowed(const struct place_request *request, const struct machi
 		}
 	}
 	if (!hwloc_bitmap_iszero(bad))
-		text = machine_cpus_format(bad);
+		text = text_format("%s %s", cpus = place_words_cpus(bad), are(bad));
 	hwloc_bitmap_free(usable);
 	hwloc_bitmap_free(bad);
 	if (text == NULL)
 		return 0;
-	fail_add(fail, FAIL_HOST, "%s: CPU %s cannot be used", key, text);
-	fail_cause(fail, "CPU %s is %s", text, why);
+	fail_add(fail, FAIL_HOST, "%s = %s: %s cannot be used", key, all, cpus);
+	fail_cause(fail, "%s %s", text, why);
 	fail_hint(fail, "set %s = auto", key);
 	return refuse(request, line, fail);
 }
@@ -124,14 +133,14 @@ static void add_holder(const struct place_request *request, const struct machine
 	hwloc_bitmap_andnot(near, near, taken->cpus);
 	hwloc_bitmap_and(near, near, list);
 	if (!hwloc_bitmap_iszero(same)) {
-		CLEANUP(text) char *cpus = machine_cpus_format(same);
+		CLEANUP(text) char *cpus = place_words_cpus(same);
 
-		cause = text_format("CPU %s is in use by %s", cpus, taken->holder);
+		cause = text_format("%s %s in use by %s", cpus, are(same), taken->holder);
 	} else if (request->threads == PLACE_WHOLE_CORES && !hwloc_bitmap_iszero(near)) {
-		CLEANUP(text) char *cpus = machine_cpus_format(near);
+		CLEANUP(text) char *cpus = place_words_cpus(near);
 
-		cause = text_format("CPU %s shares its core with one in use by %s", cpus,
-				    taken->holder);
+		cause = text_format("%s share%s a core with what is in use by %s", cpus,
+				    hwloc_bitmap_weight(near) == 1 ? "s" : "", taken->holder);
 	}
 	if (cause != NULL)
 		text_join(causes, "; ", cause);

@@ -65,11 +65,11 @@ static void raise_cpus(const struct place_view *view, const struct excess *exces
 		 rules->cpus_per_free_gpu, view->request->vcpus, excess->over,
 		 excess->over == 1 ? "" : "s", node);
 	fail_cause(fail,
-		   "%u CPUs are %s on node %u, and %u for each of the %u GPU%s that stay%s free "
-		   "there are guaranteed, so %" PRIu64 " may be taken",
+		   "%u CPUs are %s on node %u, and %u GPU%s free there with %u CPUs guaranteed to "
+		   "each, so this VM may take %" PRIu64,
 		   view->open_cpus[excess->node], view->empty ? "for VMs" : "free", node,
-		   rules->cpus_per_free_gpu, excess->gpus_left, excess->gpus_left == 1 ? "" : "s",
-		   excess->gpus_left == 1 ? "s" : "", excess->most);
+		   excess->gpus_left, excess->gpus_left == 1 ? " stays" : "s stay",
+		   rules->cpus_per_free_gpu, excess->most);
 	fail_at(fail, rules->file, rules->cpus_per_free_gpu_line);
 }
 
@@ -88,10 +88,10 @@ static void raise_memory(const struct place_view *view, const struct excess *exc
 		 "memory_per_free_gpu = %s: memory = %s is %s more than node %u can spare", share,
 		 memory, over, node);
 	fail_cause(fail,
-		   "%s are %s on node %u, and %s for each of the %u GPU%s that stay%s free there "
-		   "are guaranteed, so %s may be taken",
-		   open, view->empty ? "for VMs" : "free", node, share, excess->gpus_left,
-		   excess->gpus_left == 1 ? "" : "s", excess->gpus_left == 1 ? "s" : "", most);
+		   "%s are %s on node %u, and %u GPU%s free there with %s guaranteed to each, so "
+		   "this VM may take %s",
+		   open, view->empty ? "for VMs" : "free", node, excess->gpus_left,
+		   excess->gpus_left == 1 ? " stays" : "s stay", share, most);
 	fail_at(fail, rules->file, rules->memory_per_free_gpu_line);
 }
 
@@ -101,6 +101,7 @@ bool place_refuse_guarantee(const struct place_view *view, struct fail *fail)
 	struct place_rules rules = *view->rules;
 	CLEANUP(place_view) struct place_view *other = NULL;
 	CLEANUP(place_choice) struct place_choice *choice = NULL;
+	CLEANUP(text) char *memory_most = NULL;
 	struct excess cpus, memory;
 
 	if (!place_rules_guarantee(view->rules))
@@ -115,6 +116,7 @@ bool place_refuse_guarantee(const struct place_view *view, struct fail *fail)
 	memory = worst(view, choice, false);
 	if (cpus.over == 0 && memory.over == 0)
 		return false;
+	memory_most = size_format_about(memory.most);
 	if (cpus.over > 0)
 		raise_cpus(view, &cpus, fail);
 	else
@@ -122,10 +124,11 @@ bool place_refuse_guarantee(const struct place_view *view, struct fail *fail)
 	if (!view->empty)
 		fail_hint(fail, "gpuvm list shows the VMs; gpuvm stop NAME frees what one has");
 	else if (cpus.over > 0)
-		fail_hint(fail, "set vcpus to %" PRIu64 " or less, or ask for more of the GPUs",
+		fail_hint(fail, "set vcpus = %" PRIu64 " or less, or ask for more of the GPUs",
 			  cpus.most);
 	else
-		fail_hint(fail, "set memory to less, or ask for more of the GPUs");
+		fail_hint(fail, "set memory to %s or less, or ask for more of the GPUs",
+			  memory_most);
 	return true;
 }
 

@@ -60,7 +60,8 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .has = { .cpus = { { "9-12,25-28", "VM \"a\"" } } },
-	  .expected = "17:00.0>0 | 0: cpus 1,17,2,18,3,19,4,20,5,21,6,22, 8 GiB | x2 host 0,16",
+	  .expected =
+		  "17:00.0>0 | 0: cpus 1,17,2,18,3,19,4,20,5,21,6,22, 8 GiB | x2 host 0,16, 2 dies",
 	  .reason = "node 0 is the only one with the GPUs and room for 12 vCPUs and 8 GiB" },
 	{ .about = "the best node is short of memory: the other",
 	  .shape = &server,
@@ -140,7 +141,7 @@ static const struct example examples[] = {
 	  .gpu_count = 1,
 	  .has = { .gpus = { { "0000:41:00.0", "x" }, { "0000:10:00.0", "x" } } },
 	  .expected =
-		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12",
+		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12, 2 dies",
 	  .reason = "of 3 such splits nodes 2 and 3 fit best: 0 free GPUs stay behind there",
 	  .rejected = "nodes 1 and 2: farther apart (distances sum to 42, not 24)" },
 	{ .about = "socket: the package's other node helps out",

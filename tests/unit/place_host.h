@@ -218,7 +218,7 @@ static inline void taken_drop(struct taken_lists *lists)
 
 /*
  * "17:00.0>0 | 0: 4 cpus 1,17,2,18 8 GiB normal | x2 host 0,16": GPUs with their cell (and >request if
- * it is not the first), cells with node, CPUs in vCPU order and memory, threads, the host's CPUs.
+ * it is not the first; p and a clique), cells with node, CPUs in vCPU order and memory, threads, the host's CPUs, dies if more than one.
  */
 static inline char *placement_text(const struct placement *placement)
 {
@@ -229,6 +229,8 @@ static inline char *placement_text(const struct placement *placement)
 		const struct place_gpu *gpu = &placement->gpus[i];
 
 		text_add(&text, "%s>%d", gpu->gpu->device->address + 5, gpu->cell);
+		if (gpu->clique >= 0)
+			text_add(&text, "p%d", gpu->clique);
 		if (gpu->request != 0)
 			text_add(&text, "(%zu)", gpu->request);
 		text_add(&text, " ");
@@ -249,6 +251,8 @@ static inline char *placement_text(const struct placement *placement)
 			 cell->page_bytes == 0 ? "" : " in ", cell->page_bytes == 0 ? "" : page);
 	}
 	text_add(&text, "| x%u host %s", placement->topology.threads, own);
+	if (placement->topology.dies > 1)
+		text_add(&text, ", %u dies", placement->topology.dies);
 	return text;
 }
 

@@ -84,6 +84,9 @@ struct refusal {
 	size_t gpu_count;
 	struct has has;
 	bool no_iommu;
+	enum place_threads threads;
+	const char *pin, *emulator; /* CPU lists */
+	const struct place_rules *rules;
 	enum fail_kind kind;
 	unsigned line;
 	const char *what, *cause, *hint;
