@@ -304,9 +304,24 @@ static inline struct sample *sample_cliques(void)
 	return sample;
 }
 
+static inline struct sample *sample_far_emulator(void)
+{
+	struct sample *sample = sample_new(
+		"far-emulator", "QEMU's own CPUs are on the first node, the VM on the others");
+
+	sample_machine(sample, 3, 1, 8);
+	sample_cell(sample, 0, 4, 2, SIZE_GIB, 0);
+	sample_cell(sample, 1, 10, 3, SIZE_GIB, 0);
+	sample_cell(sample, 2, 18, 1, SIZE_GIB, 0);
+	sample_gpu(sample, "0000:01:00.0", 1);
+	hwloc_bitmap_zero(sample->placement.emulator_cpus);
+	hwloc_bitmap_set_range(sample->placement.emulator_cpus, 0, 1);
+	return sample;
+}
+
 static struct sample *(*const samples[])(void) = {
-	sample_two_sockets, sample_workstation, sample_unknown_node,
-	sample_sub_numa,    sample_own_images,  sample_cliques,
+	sample_two_sockets, sample_workstation, sample_unknown_node, sample_sub_numa,
+	sample_own_images,  sample_cliques,     sample_far_emulator,
 };
 
 enum {
