@@ -28,7 +28,7 @@ static void put(const char *name, const char *value)
 		setenv(name, value, 1);
 }
 
-hwloc_topology_t topology_load(const struct root *root, bool with_pci)
+hwloc_topology_t topology_load(const struct root *root, bool with_all)
 {
 	CLEANUP(text) char *dir = root->live ? NULL : realpath(root->dir, NULL);
 	CLEANUP(topology) hwloc_topology_t topology = NULL;
@@ -43,8 +43,11 @@ hwloc_topology_t topology_load(const struct root *root, bool with_pci)
 	}
 	/* The cgroup of whoever asks is not the cgroup that runs the VM. */
 	hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-	if (with_pci)
+	if (with_all) {
 		hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_ALL);
+		hwloc_topology_set_type_filter(topology, HWLOC_OBJ_MISC,
+					       HWLOC_TYPE_FILTER_KEEP_ALL);
+	}
 	loaded = hwloc_topology_load(topology) == 0;
 	for (size_t i = 0; i < VARIABLES; i++) {
 		put(variables[i].name, before[i]);

@@ -12,11 +12,11 @@
 
 /*
  * Loads with hwloc's linux component alone, CPUs outside this process's cgroup included, and with every PCI
- * function if @with_pci. NULL if hwloc finds nothing. Changes the environment for the time of the call, so
+ * function and room for Misc objects if @with_all. NULL if hwloc finds nothing. Changes the environment for the time of the call, so
  * no other thread may use it. Destroy with hwloc_topology_destroy().
  * Source: hwloc 2.9, hwloc.h and "Environment Variables" of its manual.
  */
-hwloc_topology_t topology_load(const struct root *root, bool with_pci);
+hwloc_topology_t topology_load(const struct root *root, bool with_all);
 
 static inline void topology_cleanup(hwloc_topology_t *topology)
 {

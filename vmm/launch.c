@@ -97,10 +97,8 @@ static void connect_for_plan(struct launch *launch)
 {
 	CLEANUP(fail) struct fail unreachable = { 0 };
 
-	if (!launch->root->live) {
-		launch->libvirt_unknown = mem_strdup("the host was read with --root");
+	if (!launch->root->live)
 		return;
-	}
 	if (hv_open(uri(launch), HV_READ, &launch->hv, &unreachable) < 0)
 		launch->libvirt_unknown = text_format("%s (%s)", unreachable.items[0].what,
 						      unreachable.items[0].cause);
@@ -112,9 +110,12 @@ static int look(struct launch *launch, struct fail *fail)
 	if (host_read(launch->root, &launch->host, fail) < 0 ||
 	    policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail) < 0)
 		return -1;
-	return usage_read(launch->hv,
-			  launch->root->live ? launch->options.lease_directory : "/nonexistent",
-			  launch->host->machine, launch->spec->name, &launch->usage, fail);
+	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
+		       launch->host->machine, launch->spec->name, &launch->usage, fail) < 0)
+		return -1;
+	if (!launch->root->live && launch->usage->domains == NULL)
+		launch->libvirt_unknown = mem_strdup("the host was read with --root");
+	return 0;
 }
 
 /* Whether the VM's name is free, or its own already; finds its UUID. */

@@ -203,10 +203,11 @@ static struct hv *open_test_driver(const struct example *example)
 
 static struct usage *read_usage(const struct example *example, struct hv *hv, const char *except)
 {
+	const struct root live = { .dir = (char *)"", .live = true };
 	struct usage *usage = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (usage_read(hv, example->folder, &example->machine, except, &usage, &fail) < 0)
+	if (usage_read(hv, &live, example->folder, &example->machine, except, &usage, &fail) < 0)
 		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
 	return usage;
 }
