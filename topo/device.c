@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "topo/use.h"
 #include "vmm/base/mem.h"
@@ -115,6 +116,20 @@ static char *shown(char *text)
 	return result;
 }
 
+/* Starts with three hexadecimal numbers. Not sscanf, which is a fifth of all reading on a host with VFs. */
+static bool is_resource_line(const char *line)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		char *end;
+
+		strtoull(line, &end, 16);
+		if (end == line)
+			return false;
+		line = end;
+	}
+	return true;
+}
+
 /* libpci leaks on a malformed file, and ends the process by default: let it see none. */
 static bool resource_is_sound(const struct root *root, const char *name)
 {
@@ -122,12 +137,9 @@ static bool resource_is_sound(const struct root *root, const char *name)
 	char *rest = text;
 	char *line;
 
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		unsigned long long start, end, flags;
-
-		if (strlen(line) > 200 || sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (strlen(line) > 200 || !is_resource_line(line))
 			return false;
-	}
 	return text != NULL;
 }
 
@@ -181,13 +193,28 @@ static char *lookup(struct pci_access *access, const struct pci_dev *pci, int wh
 	return name == NULL ? NULL : text_printable(name, 0);
 }
 
+/* Functions of one kind stand in a row, virtual ones by the hundred: @before spares looking them up. */
+static void read_names(struct pci_access *access, const struct pci_dev *pci,
+		       const struct device *before, struct device *device)
+{
+	if (before != NULL && before->vendor_id == pci->vendor_id &&
+	    before->device_id == pci->device_id) {
+		device->vendor_name = mem_strdup(before->vendor_name);
+		device->device_name = mem_strdup(before->device_name);
+		return;
+	}
+	device->vendor_name = lookup(access, pci, PCI_LOOKUP_VENDOR);
+	device->device_name = lookup(access, pci, PCI_LOOKUP_DEVICE);
+}
+
 static bool is_bridge(const struct root *root, const char *name, uint16_t class_id)
 {
+	CLEANUP(text) char *config = NULL;
 	size_t length = 0;
-	CLEANUP(text) char *config = root_bytes(root, &length, DEVICES "/%s/config", name);
 
 	if (class_id >> 8 != DEVICE_CLASS_BRIDGE)
 		return false;
+	config = root_bytes(root, &length, DEVICES "/%s/config", name);
 	if (config == NULL || length <= HEADER_TYPE_AT)
 		return class_id == 0x0604;
 	return (config[HEADER_TYPE_AT] & 0x7f) != 0;
@@ -213,20 +240,23 @@ static char *read_override(const struct root *root, const char *name)
 }
 
 /*
- * The place in the tree of bridges is the place in /sys/devices: the components of the real path that
- * are functions, back to the host bridge's "pci0000:80". All are of one domain, so path leaves it out.
+ * The place in the tree of bridges is the place in /sys/devices, where the kernel's link leads: its
+ * components that are functions, back to the host bridge's "pci0000:80". All are of one domain, so path
+ * leaves it out. Not realpath, which asks for every component of every function's path.
  */
 static void read_place(const struct root *root, struct device *device)
 {
 	CLEANUP(text) char *link = root_path(root, DEVICES "/%s", device->address);
-	CLEANUP(text) char *real = realpath(link, NULL);
+	char target[PATH_MAX];
+	ssize_t length = readlink(link, target, sizeof target - 1);
 	struct address at;
 	char *slash;
 
+	target[length < 0 ? 0 : length] = '\0';
 	device->path = mem_strdup(strchr(device->address, ':') + 1);
-	while (real != NULL && (slash = strrchr(real, '/')) != NULL) {
+	while ((slash = strrchr(target, '/')) != NULL) {
 		*slash = '\0';
-		slash = strrchr(real, '/');
+		slash = strrchr(target, '/');
 		if (slash == NULL || !parse_name(slash + 1, &at)) {
 			device->on_root_bus = device->parent[0] == '\0' && slash != NULL &&
 					      text_starts(slash, "/pci");
@@ -253,7 +283,9 @@ static void read_attributes(const struct root *root, struct device *device)
 	device->numa_node = node < 0 || node > INT_MAX ? -1 : (int)node;
 	device->is_bridge = is_bridge(root, name, device->class_id);
 	device->is_virtual_function = root_exists(root, DEVICES "/%s/physfn", name);
-	device->is_boot_vga = root_number(root, 0, DEVICES "/%s/boot_vga", name) == 1;
+	/* The kernel shows it for VGA controllers alone. */
+	device->is_boot_vga = device->class_id == DEVICE_CLASS_VGA &&
+			      root_number(root, 0, DEVICES "/%s/boot_vga", name) == 1;
 	/* The kernel shows link attributes for exactly the functions with a PCI Express capability. */
 	device->is_pcie = root_exists(root, DEVICES "/%s/max_link_speed", name);
 	read_place(root, device);
@@ -278,8 +310,7 @@ static void read_one(const struct root *root, struct pci_access *access, const s
 		device->subsystem_vendor_id = pci->subsys_vendor_id;
 		device->subsystem_device_id = pci->subsys_id;
 		device->class_id = pci->device_class;
-		device->vendor_name = lookup(access, pci, PCI_LOOKUP_VENDOR);
-		device->device_name = lookup(access, pci, PCI_LOOKUP_DEVICE);
+		read_names(access, pci, list->count > 1 ? device - 1 : NULL, device);
 		read_bars(device, pci);
 		read_attributes(root, device);
 	}
@@ -335,43 +366,4 @@ int device_list_read(const struct root *root, struct device_list **ret_list, str
 	use_read(root, list);
 	*ret_list = list;
 	return 0;
-}
-
-void device_list_free(struct device_list *list)
-{
-	if (list == NULL)
-		return;
-	for (size_t i = 0; i < list->count; i++) {
-		struct device *device = &list->devices[i];
-
-		free(device->vendor_name);
-		free(device->device_name);
-		free(device->driver);
-		free(device->driver_override);
-		free(device->reset_methods);
-		free(device->path);
-		free(device->use);
-	}
-	free(list->devices);
-	free(list);
-}
-
-const struct device *device_find(const struct device_list *list, const char *address)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (text_equal(list->devices[i].address, address))
-			return &list->devices[i];
-	return NULL;
-}
-
-bool device_same_slot(const struct device *a, const struct device *b)
-{
-	return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot;
-}
-
-char *device_title(const struct device *device)
-{
-	if (device->vendor_name == NULL || device->device_name == NULL)
-		return text_format("PCI device %04x:%04x", device->vendor_id, device->device_id);
-	return text_format("%s %s", device->vendor_name, device->device_name);
 }

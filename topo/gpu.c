@@ -46,9 +46,28 @@ static bool same_card(const struct device *a, const struct device *b)
 			  !a->is_virtual_function && !b->is_virtual_function);
 }
 
+/* The position of the first GPU whose address is not below the first @length bytes of @address. */
+static size_t first_from(const struct gpu_list *list, const char *address, size_t length)
+{
+	size_t low = 0;
+	size_t high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strncmp(list->gpus[middle].device->address, address, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static const struct gpu *gpu_of(const struct gpu_list *list, const struct device *device)
 {
-	for (size_t i = 0; i < list->count; i++)
+	size_t i = first_from(list, device->address, strlen(device->address) - 1);
+
+	for (; i < list->count && device_same_slot(list->gpus[i].device, device); i++)
 		if (same_card(list->gpus[i].device, device))
 			return &list->gpus[i];
 	return NULL;
@@ -86,18 +105,48 @@ static enum gpu_member_role role_of(const struct gpu_list *list, const struct gp
 	return is_on_vfio(device) ? GPU_MEMBER_HELD : GPU_MEMBER_IN_USE;
 }
 
-static void collect_members(const struct gpu_list *list, const struct device_list *devices,
-			    struct gpu *gpu)
+static int by_group(const void *a, const void *b)
 {
-	for (size_t i = 0; gpu->device->iommu_group >= 0 && i < devices->count; i++) {
-		const struct device *device = &devices->devices[i];
+	const struct device *left = *(const struct device *const *)a;
+	const struct device *right = *(const struct device *const *)b;
 
-		if (device->iommu_group == gpu->device->iommu_group)
-			*MEM_APPEND(gpu->members, gpu->member_count) = (struct gpu_member){
-				.device = device,
-				.role = role_of(list, gpu, device),
-			};
+	if (left->iommu_group != right->iommu_group)
+		return left->iommu_group < right->iommu_group ? -1 : 1;
+	return (left > right) - (left < right);
+}
+
+/* The devices by IOMMU group, then address. */
+static const struct device **sort_by_group(const struct device_list *devices)
+{
+	const struct device **sorted = mem_alloc(devices->count, sizeof(struct device *));
+
+	for (size_t i = 0; i < devices->count; i++)
+		sorted[i] = &devices->devices[i];
+	qsort(sorted, devices->count, sizeof *sorted, by_group);
+	return sorted;
+}
+
+/* @sorted: @count devices by group. */
+static void collect_members(const struct gpu_list *list, const struct device *const *sorted,
+			    size_t count, struct gpu *gpu)
+{
+	int group = gpu->device->iommu_group;
+	size_t low = 0;
+	size_t high = group < 0 ? 0 : count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (sorted[middle]->iommu_group < group)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	for (; group >= 0 && low < count && sorted[low]->iommu_group == group; low++)
+		*MEM_APPEND(gpu->members, gpu->member_count) = (struct gpu_member){
+			.device = sorted[low],
+			.role = role_of(list, gpu, sorted[low]),
+		};
 }
 
 /* What speaks against choosing @device unasked, whatever its group. The caller frees *@ret_reason. */
@@ -200,6 +249,7 @@ static void judge(struct gpu *gpu)
 struct gpu_list *gpu_list_build(const struct device_list *devices)
 {
 	struct gpu_list *list = mem_alloc(1, sizeof *list);
+	const struct device **sorted = sort_by_group(devices);
 
 	for (size_t i = 0; i < devices->count; i++) {
 		const struct device *device = &devices->devices[i];
@@ -208,7 +258,8 @@ struct gpu_list *gpu_list_build(const struct device_list *devices)
 			MEM_APPEND(list->gpus, list->count)->device = device;
 	}
 	for (size_t i = 0; i < list->count; i++)
-		collect_members(list, devices, &list->gpus[i]);
+		collect_members(list, sorted, devices->count, &list->gpus[i]);
+	free(sorted);
 	for (size_t i = 0; i < list->count; i++)
 		judge(&list->gpus[i]);
 	return list;
@@ -228,16 +279,19 @@ void gpu_list_free(struct gpu_list *list)
 
 const struct gpu *gpu_find(const struct gpu_list *list, const char *address)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (text_equal(list->gpus[i].device->address, address))
-			return &list->gpus[i];
-	for (size_t i = 0; i < list->count; i++) {
-		const struct gpu *gpu = &list->gpus[i];
-		size_t slot_length = strlen(gpu->device->address) - 1;
+	size_t length = strlen(address);
+	size_t exact = first_from(list, address, length + 1);
+	size_t slot_length = length > 0 ? length - 1 : 0;
 
-		if (!gpu->device->is_virtual_function && strlen(address) == slot_length + 1 &&
-		    strncmp(gpu->device->address, address, slot_length) == 0)
-			return gpu;
+	if (exact < list->count && text_equal(list->gpus[exact].device->address, address))
+		return &list->gpus[exact];
+	for (size_t i = first_from(list, address, slot_length); i < list->count; i++) {
+		const struct device *device = list->gpus[i].device;
+
+		if (strncmp(device->address, address, slot_length) != 0)
+			break;
+		if (!device->is_virtual_function && strlen(device->address) == length)
+			return &list->gpus[i];
 	}
 	return NULL;
 }

@@ -8,69 +8,13 @@
 #include <string.h>
 
 #include "topo/memory.h"
+#include "topo/topology.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
 #define CPU "/sys/devices/system/cpu"
 
-static void topology_cleanup(hwloc_topology_t *topology)
-{
-	if (*topology != NULL)
-		hwloc_topology_destroy(*topology);
-}
-
-static void bitmap_cleanup(hwloc_bitmap_t *bitmap)
-{
-	hwloc_bitmap_free(*bitmap);
-}
-
-/*
- * hwloc takes these from the environment alone. What a user has set for other programs must not change
- * which machine we see, and other components than linux would add this machine to a snapshot.
- */
-static const struct variable {
-	const char *name, *value; /* NULL: unset */
-} variables[] = {
-	{ "HWLOC_FSROOT", NULL },
-	{ "HWLOC_COMPONENTS", "linux,stop" }, /* outdoes HWLOC_XMLFILE and HWLOC_SYNTHETIC too */
-	{ "HWLOC_THISSYSTEM", NULL },
-	{ "HWLOC_HIDE_ERRORS", "2" }, /* it prints what we report */
-};
-#define VARIABLES (sizeof variables / sizeof *variables)
-
-static void put(const char *name, const char *value)
-{
-	if (value == NULL)
-		unsetenv(name);
-	else
-		setenv(name, value, 1);
-}
-
-/* NULL if hwloc finds nothing. */
-static hwloc_topology_t load(const struct root *root)
-{
-	CLEANUP(text) char *dir = root->live ? NULL : realpath(root->dir, NULL);
-	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = NULL;
-	char *before[VARIABLES];
-	bool loaded;
-
-	if ((!root->live && dir == NULL) || hwloc_topology_init(&topology) != 0)
-		return NULL;
-	for (size_t i = 0; i < VARIABLES; i++) {
-		before[i] = mem_strdup(getenv(variables[i].name));
-		put(variables[i].name, i == 0 ? dir : variables[i].value);
-	}
-	/* The cgroup of whoever asks is not the cgroup that runs the VM. */
-	hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-	loaded = hwloc_topology_load(topology) == 0;
-	for (size_t i = 0; i < VARIABLES; i++) {
-		put(variables[i].name, before[i]);
-		free(before[i]);
-	}
-	return loaded ? STEAL(topology) : NULL;
-}
-
-/* Numbers objects by first appearance. */
+/* Numbers objects by first appearance. What belongs together comes in a row, so the last is tried first. */
 struct numbering {
 	uint64_t *ids;
 	size_t count;
@@ -78,9 +22,9 @@ struct numbering {
 
 static unsigned number(struct numbering *numbering, uint64_t id)
 {
-	for (size_t i = 0; i < numbering->count; i++)
-		if (numbering->ids[i] == id)
-			return (unsigned)i;
+	for (size_t i = numbering->count; i > 0; i--)
+		if (numbering->ids[i - 1] == id)
+			return (unsigned)i - 1;
 	*MEM_APPEND(numbering->ids, numbering->count) = id;
 	return (unsigned)(numbering->count - 1);
 }
@@ -108,7 +52,7 @@ static hwloc_obj_t last_cache(hwloc_topology_t topology, hwloc_obj_t pu)
 static void read_kinds(const struct root *root, struct machine *machine)
 {
 	static const char *const designs[] = { "cpu_lowpower", "cpu_atom", "cpu_core" };
-	__attribute__((cleanup(bitmap_cleanup))) hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+	CLEANUP(bitmap) hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
 	int rank = 0;
 
 	for (size_t i = 0; i < sizeof designs / sizeof *designs; i++) {
@@ -165,9 +109,44 @@ static hwloc_bitmap_t read_slice(const struct root *root)
 	return cpus;
 }
 
+static unsigned cache_of(struct machine *machine, struct numbering *caches, hwloc_obj_t object)
+{
+	unsigned at = number(caches, object->gp_index);
+
+	if (at == machine->l3_count) {
+		struct machine_l3 *l3 = MEM_APPEND(machine->l3s, machine->l3_count);
+
+		l3->cpus = hwloc_bitmap_dup(object->cpuset);
+		if (hwloc_obj_type_is_cache(object->type))
+			l3->size_bytes = object->attr->cache.size;
+	}
+	return at;
+}
+
+/* The CPUs that the list in @file names; empty if there is none. */
+static hwloc_bitmap_t read_list(const struct root *root, const char *file)
+{
+	CLEANUP(text) char *text = root_text(root, CPU "/%s", file);
+	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+
+	if (text != NULL && *text != '\0' && hwloc_bitmap_list_sscanf(cpus, text) != 0)
+		hwloc_bitmap_zero(cpus);
+	return cpus;
+}
+
+/* Not the kernel's own list "offline", which also has CPUs that could only be plugged in. */
+static void read_idle_lists(const struct root *root, hwloc_topology_t topology,
+			    struct machine *machine)
+{
+	machine->offline_cpus = read_list(root, "present");
+	hwloc_bitmap_andnot(machine->offline_cpus, machine->offline_cpus,
+			    hwloc_topology_get_topology_cpuset(topology));
+	machine->isolated_cpus = read_list(root, "isolated");
+}
+
 static void read_cpus(const struct root *root, hwloc_topology_t topology, struct machine *machine)
 {
-	__attribute__((cleanup(bitmap_cleanup))) hwloc_bitmap_t slice = read_slice(root);
+	CLEANUP(bitmap) hwloc_bitmap_t slice = read_slice(root);
 	struct numbering cores = { 0 };
 	struct numbering caches = { 0 };
 	hwloc_obj_t pu = NULL;
@@ -180,7 +159,7 @@ static void read_cpus(const struct root *root, hwloc_topology_t topology, struct
 
 		cpu->os_index = pu->os_index;
 		cpu->core = number(&cores, core == NULL ? pu->gp_index : core->gp_index);
-		cpu->l3 = number(&caches, last_cache(topology, pu)->gp_index);
+		cpu->l3 = cache_of(machine, &caches, last_cache(topology, pu));
 		cpu->package = package == NULL ? 0 : package->os_index;
 		cpu->node = node_of(machine, pu->os_index);
 		cpu->usable = hwloc_bitmap_isset(slice, pu->os_index);
@@ -189,6 +168,7 @@ static void read_cpus(const struct root *root, hwloc_topology_t topology, struct
 		qsort(machine->cpus, machine->cpu_count, sizeof *machine->cpus, cpu_by_index);
 	machine->core_count = (unsigned)cores.count;
 	read_kinds(root, machine);
+	read_idle_lists(root, topology, machine);
 	free(cores.ids);
 	free(caches.ids);
 }
@@ -317,7 +297,7 @@ static void read_cpuinfo(const struct root *root, struct machine *machine)
 
 int machine_read(const struct root *root, struct machine **ret_machine, struct fail *fail)
 {
-	__attribute__((cleanup(topology_cleanup))) hwloc_topology_t topology = load(root);
+	CLEANUP(topology) hwloc_topology_t topology = topology_load(root, false);
 	CLEANUP(machine) struct machine *machine = mem_alloc(1, sizeof *machine);
 
 	if (topology != NULL) {
@@ -347,6 +327,11 @@ void machine_free(struct machine *machine)
 		free(machine->nodes[i].pages);
 		free(machine->nodes[i].distances);
 	}
+	for (size_t i = 0; i < machine->l3_count; i++)
+		hwloc_bitmap_free(machine->l3s[i].cpus);
+	hwloc_bitmap_free(machine->offline_cpus);
+	hwloc_bitmap_free(machine->isolated_cpus);
+	free(machine->l3s);
 	free(machine->nodes);
 	free(machine->cpus);
 	free(machine->cpu_model);
@@ -363,10 +348,10 @@ const struct machine_node *machine_node(const struct machine *machine, unsigned 
 
 const struct machine_cpu *machine_cpu(const struct machine *machine, unsigned os_index)
 {
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		if (machine->cpus[i].os_index == os_index)
-			return &machine->cpus[i];
-	return NULL;
+	struct machine_cpu wanted = { .os_index = os_index };
+
+	return bsearch(&wanted, machine->cpus, machine->cpu_count, sizeof *machine->cpus,
+		       cpu_by_index);
 }
 
 const struct machine_pages *machine_node_pages(const struct machine_node *node, uint64_t page_bytes)

@@ -46,15 +46,25 @@ struct machine_node {
 	unsigned *distances; /* SLIT, one per node in machine.nodes' order; 10 = itself */
 };
 
+/* One last-level cache: cpu.l3 is its position in machine.l3s. May reach over several nodes (SNC). */
+struct machine_l3 {
+	hwloc_bitmap_t cpus; /* os indexes */
+	uint64_t size_bytes; /* 0: unknown, the machine tells of no cache */
+};
+
 struct machine {
 	struct machine_node *nodes; /* by os index */
 	size_t node_count;
 	struct machine_cpu *cpus; /* by os index */
 	size_t cpu_count;
 	unsigned core_count, package_count;
-	bool has_topoext;   /* AMD: /proc/cpuinfo flag topoext */
-	unsigned phys_bits; /* physical address bits of /proc/cpuinfo; 0: unknown */
-	char *cpu_model;    /* /proc/cpuinfo "model name", or NULL */
+	struct machine_l3 *l3s; /* in the order of the machine, as cores */
+	size_t l3_count;
+	hwloc_bitmap_t offline_cpus;  /* os indexes: present, but switched off */
+	hwloc_bitmap_t isolated_cpus; /* isolcpus at boot; usable all the same */
+	bool has_topoext;             /* AMD: /proc/cpuinfo flag topoext */
+	unsigned phys_bits;           /* physical address bits of /proc/cpuinfo; 0: unknown */
+	char *cpu_model;              /* /proc/cpuinfo "model name", or NULL */
 };
 
 /*

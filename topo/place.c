@@ -23,8 +23,10 @@ void placement_free(struct placement *placement)
 {
 	if (placement == NULL)
 		return;
-	for (size_t i = 0; i < placement->reason_count; i++)
-		free(placement->reasons[i]);
+	for (size_t i = 0; i < placement->reason_count; i++) {
+		free(placement->reasons[i].why);
+		free(placement->reasons[i].rejected);
+	}
 	free(placement->reasons);
 	free(placement->gpus);
 	free(placement->cells);
@@ -54,26 +56,46 @@ static void settle_gpus(const struct place_view *view, const struct place_choice
 			gpu->gpu = &view->host->gpus->gpus[i];
 			gpu->request = request;
 			gpu->cell = cell_on(choice, view->gpu_node[i]);
+			gpu->clique = -1;
 		}
 	}
+	if (view->request->p2p)
+		place_cliques(placement);
 }
 
 static void settle_cells(const struct place_view *view, const struct place_choice *choice,
 			 struct placement *placement)
 {
 	placement->vcpus = mem_alloc(view->request->vcpus, sizeof *placement->vcpus);
-	placement->emulator_cpus = hwloc_bitmap_alloc();
 	for (size_t i = 0; i < choice->cell_count; i++) {
 		size_t node = choice->cell_nodes[i];
-		hwloc_bitmap_t own = place_host_cpus(view->machine, node);
+		unsigned offered = place_key_offered(view, choice, node);
 
 		*MEM_APPEND(placement->cells, placement->cell_count) = choice->cells[i];
+		place_cpus_pick(view, node, choice->kind, (unsigned)i, choice->cells[i].vcpu_count,
+				place_rules_cpus_most(view, node, offered), placement);
+	}
+	place_topology(view, placement);
+}
+
+/* Asked for, else the host's on the nodes used, else the host's anywhere: never none at all. */
+static void settle_emulator(const struct place_view *view, const struct place_choice *choice,
+			    struct placement *placement)
+{
+	if (view->request->emulator != NULL) {
+		placement->emulator_cpus = hwloc_bitmap_dup(view->request->emulator);
+		return;
+	}
+	placement->emulator_cpus = hwloc_bitmap_alloc();
+	for (size_t i = 0; i < choice->cell_count; i++) {
+		hwloc_bitmap_t own = place_host_cpus(view->machine, view->rules,
+						     choice->cell_nodes[i]);
+
 		hwloc_bitmap_or(placement->emulator_cpus, placement->emulator_cpus, own);
 		hwloc_bitmap_free(own);
-		place_cpus_pick(view, node, choice->kind, (unsigned)i, choice->cells[i].vcpu_count,
-				placement);
 	}
-	placement->threads_per_core = place_cpus_threads(view, placement);
+	if (hwloc_bitmap_iszero(placement->emulator_cpus))
+		hwloc_bitmap_copy(placement->emulator_cpus, view->host_cpus);
 }
 
 static struct placement *settle(const struct place_view *view, const struct place_choice *choice)
@@ -82,6 +104,7 @@ static struct placement *settle(const struct place_view *view, const struct plac
 
 	settle_gpus(view, choice, placement);
 	settle_cells(view, choice, placement);
+	settle_emulator(view, choice, placement);
 	place_reason(view, choice, placement);
 	return placement;
 }
@@ -94,7 +117,8 @@ int place(const struct place_request *request, const struct host *host,
 	CLEANUP(place_choice) struct place_choice *choice = NULL;
 	CLEANUP(place_choice) struct place_choice *fits_empty = NULL;
 
-	if (place_check(request, host, fail) < 0)
+	if (place_check(request, host, fail) < 0 ||
+	    place_pin_check_free(request, host, taken, fail) < 0)
 		return -1;
 	now = place_view_new(request, host, taken, false);
 	choice = place_search(now);

@@ -29,6 +29,23 @@ enum place_hugepages {
 	PLACE_PAGES_1_GIB,
 };
 
+enum place_threads {
+	PLACE_WHOLE_CORES, /* siblings of a core are never shared between VMs; idle ones stay unused */
+	PLACE_SHARE,       /* a core's threads may go to different VMs */
+};
+
+/* What the host's admin keeps back (vmm/policy.h reads it from /etc/gpuvm/host.ini). */
+struct place_rules {
+	unsigned host_cores_per_node;        /* kept for the host and QEMU; at least 1 */
+	hwloc_const_bitmap_t host_cpus;      /* instead: exactly these os indexes; NULL: by count */
+	uint64_t host_memory_bytes_per_node; /* kept free of guests on every node */
+	unsigned
+		cpus_per_free_gpu; /* guaranteed to every offered GPU still free, near it; 0: none */
+	uint64_t memory_bytes_per_free_gpu; /* likewise */
+	const char *file;                   /* where refusals point; NULL: the built-in defaults */
+	unsigned cpus_per_free_gpu_line, memory_per_free_gpu_line;
+};
+
 /* One [gpu] section: @count GPUs that @match names, or exactly @addresses. */
 struct place_gpu_request {
 	unsigned count; /* 1 to 65535; equals address_count if there are addresses */
@@ -48,7 +65,15 @@ struct place_request {
 	enum place_hugepages hugepages;
 	const struct place_gpu_request *gpus;
 	size_t gpu_count;
+	enum place_threads threads;
+	hwloc_const_bitmap_t pin; /* the vCPUs' CPUs, as many as vcpus; NULL: chosen */
+	hwloc_const_bitmap_t
+		emulator; /* QEMU's own threads; NULL: the host's CPUs on the nodes used */
+	bool p2p;         /* give NVIDIA GPUs under one switch or root complex one clique */
+	const struct place_rules
+		*rules;   /* NULL: one core per node, PLACE_NODE_RESERVE_BYTES, no guarantee */
 	const char *file; /* where refusals about CPUs and memory point */
+	unsigned threads_line, pin_line, emulator_line;
 	unsigned vcpus_line, memory_line, policy_line,
 		hugepages_line; /* 0: not written, a default */
 };
@@ -60,7 +85,8 @@ struct place_taken_gpu {
 };
 
 struct place_taken_cpus {
-	hwloc_const_bitmap_t cpus; /* os indexes */
+	hwloc_const_bitmap_t
+		cpus; /* os indexes, with the idle siblings of a holder that keeps its cores whole */
 	const char *holder;
 };
 
@@ -88,6 +114,7 @@ struct place_gpu {
 	const struct gpu *gpu; /* borrowed from the host */
 	size_t request;        /* position in place_request.gpus */
 	int cell;              /* guest cell that lies on the GPU's own node; -1: none does */
+	int clique;            /* GPUs of one number reach each other's memory directly; -1: none */
 };
 
 /* A guest NUMA cell and the host node that it mirrors. */
@@ -103,6 +130,21 @@ struct place_vcpu {
 	unsigned cell; /* position in placement.cells */
 };
 
+/* The guest's CPU topology; the product is the number of vCPUs. */
+struct place_topology {
+	unsigned sockets, dies, cores, threads;
+	bool is_host_block; /* equals that of the host's CPUs chosen: sockets are packages, dies are L3
+			     * domains, cores are used whole, and each has as many of the next */
+};
+
+/* Why one choice was made, and what came next. */
+struct place_reason {
+	const char
+		*choice; /* "gpus", "node", "cpus", "memory", "topology", "p2p", "lost": static */
+	char *why;       /* one sentence, with numbers */
+	char *rejected;  /* the best rejected choice and what it lacked; NULL: there was none */
+};
+
 struct placement {
 	struct place_gpu *gpus; /* in the order of the requests, then by address */
 	size_t gpu_count;
@@ -110,19 +152,21 @@ struct placement {
 	size_t cell_count;
 	struct place_vcpu *vcpus; /* index = vCPU number; cells are contiguous, siblings adjacent */
 	size_t vcpu_count;
-	unsigned
-		threads_per_core; /* of the guest: the host's SMT width if every core used is used whole, else 1 */
-	hwloc_bitmap_t emulator_cpus; /* the host's own CPUs on the nodes used: never a vCPU's */
-	char **reasons;               /* one sentence per choice, with numbers */
+	struct place_topology topology;
+	hwloc_bitmap_t
+		emulator_cpus; /* asked for, or the host's own CPUs on the nodes used: never a vCPU's */
+	struct place_reason *reasons; /* in the order of the choices */
 	size_t reason_count;
 };
 
 /*
  * Decides. Refusals:
- *   FAIL_SPEC  an address that is not on this host or is not a GPU, or does not match `match`, or is named
+ *   FAIL_SPEC  a pinned CPU that is not there, too few or too many of them, or on nodes that the policy
+ *              forbids; an address that is not on this host or is not a GPU, or does not match `match`, or is named
  *              twice, or whose group has another GPU that no request gets; memory that is no multiple of a
  *              fixed page size. All of these that there are, one item each;
- *   FAIL_HOST  more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
+ *   FAIL_HOST  a pinned CPU that is closed to VMs or kept for the host, a guarantee of @rules that the VM
+ *              breaks even if it is alone, more than the empty host has, no IOMMU, a group that is not viable, an unknown node;
  *   FAIL_BUSY  it would fit if what is taken were freed (memory in use by anybody included); names the
  *              holders.
  * The empty host has all CPUs but the host's own, all hugepages of its pools, and of normal memory what
@@ -134,8 +178,12 @@ int place(const struct place_request *request, const struct host *host,
 void placement_free(struct placement *placement);
 CLEANUP_DEFINE(placement, struct placement, placement_free)
 
-/* The CPUs kept for the host on @node (position in machine.nodes): its first usable core. New bitmap. */
-hwloc_bitmap_t place_host_cpus(const struct machine *machine, size_t node);
+/*
+ * The CPUs kept for the host on @node (position in machine.nodes): those of @rules, by default its first
+ * usable core. New bitmap.
+ */
+hwloc_bitmap_t place_host_cpus(const struct machine *machine, const struct place_rules *rules,
+			       size_t node);
 
 /* "required" and so on: the words of the spec. */
 const char *place_policy_name(enum place_policy policy);

@@ -9,24 +9,6 @@
 
 /* How vCPUs and memory are laid on host nodes: one guest cell per node used, none of them empty. */
 
-/* One host node that may become a cell. */
-struct plot {
-	size_t node;
-	unsigned gpus;
-	uint64_t cpu_room, unit_room;
-	uint64_t cpus, units;
-	bool used;
-};
-
-struct field {
-	const struct place_view *view;
-	enum place_width width;
-	uint64_t unit_bytes;
-	struct plot *plots; /* the GPUs' own nodes first, then nearest first */
-	size_t count;
-	size_t own_count;
-};
-
 static unsigned slit(const struct machine *machine, size_t from, size_t to)
 {
 	return machine->nodes[from].distances[to];
@@ -81,184 +63,27 @@ size_t *place_cells_nodes(const struct place_view *view, const unsigned *gpus_at
 	return nodes;
 }
 
-static uint64_t total_units(const struct field *field)
-{
-	return field->view->request->memory_bytes / field->unit_bytes;
-}
-
-/*
- * Shares @total among the used plots in proportion to @weights, within @rooms, at least 1 each. What
- * proportion leaves over goes to the lowest, what rooms push out to the nearest. The rooms suffice.
- */
-static void share(uint64_t total, size_t count, const uint64_t *weights, const uint64_t *rooms,
-		  uint64_t *ret_shares)
-{
-	uint64_t given = 0;
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < count; i++)
-		all += weights[i];
-	for (size_t i = 0; i < count; i++) {
-		uint64_t ideal = all == 0 ? 0 : total * weights[i] / all;
-
-		ret_shares[i] = ideal < 1 ? 1 : ideal > rooms[i] ? rooms[i] : ideal;
-		given += ret_shares[i];
-	}
-	while (given > total) {
-		size_t most = 0;
-
-		for (size_t i = 1; i < count; i++)
-			if (ret_shares[i] >= ret_shares[most])
-				most = i;
-		ret_shares[most]--;
-		given--;
-	}
-	for (size_t i = 0; i < count && given < total; i++)
-		if (weights[i] > 0 && ret_shares[i] < rooms[i]) {
-			ret_shares[i]++;
-			given++;
-		}
-	for (size_t i = 0; i < count && given < total; i++) {
-		uint64_t more = rooms[i] - ret_shares[i];
-
-		more = more < total - given ? more : total - given;
-		ret_shares[i] += more;
-		given += more;
-	}
-}
-
-static void share_out(struct field *field)
-{
-	uint64_t *numbers = mem_alloc(field->count * 3, sizeof *numbers);
-	uint64_t *weights = numbers, *rooms = numbers + field->count;
-	uint64_t *shares = numbers + 2 * field->count;
-	bool own = field->width <= PLACE_OWN_UNION;
-	size_t count = 0;
-
-	/* The used plots move to the front. */
-	for (size_t i = 0; i < field->count; i++)
-		if (field->plots[i].used)
-			field->plots[count++] = field->plots[i];
-	field->count = count;
-	for (size_t i = 0; i < count; i++) {
-		weights[i] = field->plots[i].gpus;
-		rooms[i] = field->plots[i].cpu_room;
-	}
-	share(field->view->request->vcpus, count, weights, rooms, shares);
-	for (size_t i = 0; i < count; i++) {
-		field->plots[i].cpus = shares[i];
-		weights[i] = own ? field->plots[i].gpus : shares[i];
-		rooms[i] = field->plots[i].unit_room;
-	}
-	share(total_units(field), count, weights, rooms, shares);
-	for (size_t i = 0; i < count; i++)
-		field->plots[i].units = shares[i];
-	free(numbers);
-}
-
-static bool is_fertile(const struct plot *plot)
-{
-	return plot->cpu_room > 0 && plot->unit_room > 0;
-}
-
-/* Every package with a GPU needs a cell if the policy ends there. */
-static bool covers_packages(const struct field *field)
-{
-	const struct machine_node *nodes = field->view->machine->nodes;
-
-	for (size_t i = 0; i < field->own_count; i++) {
-		bool covered = false;
-
-		for (size_t j = 0; j < field->count; j++)
-			covered |= field->plots[j].used &&
-				   nodes[field->plots[j].node].package ==
-					   nodes[field->plots[i].node].package;
-		if (!covered)
-			return false;
-	}
-	return true;
-}
-
-/* For each own node without room, the nearest node of its package that has some. */
-static void cover_packages(struct field *field)
-{
-	const struct machine_node *nodes = field->view->machine->nodes;
-
-	for (size_t j = field->own_count; j < field->count; j++) {
-		struct plot *plot = &field->plots[j];
-
-		for (size_t i = 0; i < field->own_count && is_fertile(plot); i++) {
-			const struct plot *own = &field->plots[i];
-
-			if (!own->used && nodes[own->node].package == nodes[plot->node].package)
-				plot->used = true;
-		}
-		if (covers_packages(field))
-			return;
-	}
-}
-
-/* Marks the plots to use: own nodes, then the nearest that bring what is still short. */
-static bool enclose(struct field *field)
-{
-	uint64_t cpus = 0, units = 0;
-	size_t used = 0;
-
-	for (size_t i = 0; i < field->own_count; i++) {
-		/* Fewer vCPUs than nodes: a wide search need not use them all. */
-		bool useful = field->width <= PLACE_OWN_UNION || i < field->view->request->vcpus;
-
-		field->plots[i].used = useful && is_fertile(&field->plots[i]);
-		if (field->width <= PLACE_OWN_UNION && !field->plots[i].used)
-			return false;
-	}
-	if (field->width == PLACE_PACKAGE) {
-		cover_packages(field);
-		if (!covers_packages(field))
-			return false;
-	}
-	for (size_t pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < field->count; i++) {
-			struct plot *plot = &field->plots[i];
-			bool needed = cpus < field->view->request->vcpus ||
-				      units < total_units(field);
-
-			/* First pass: count what is used; second: use more. */
-			if (plot->used != (pass == 0))
-				continue;
-			if (pass == 1 && (!needed || !is_fertile(plot)))
-				continue;
-			plot->used = true;
-			cpus += plot->cpu_room;
-			units += plot->unit_room;
-			used++;
-		}
-	}
-	return used > 0 && cpus >= field->view->request->vcpus && units >= total_units(field) &&
-	       used <= field->view->request->vcpus && used <= total_units(field);
-}
-
 static int plot_by_node(const void *a, const void *b)
 {
-	const struct plot *left = a, *right = b;
+	const struct place_plot *left = a, *right = b;
 
 	return (left->node > right->node) - (left->node < right->node);
 }
 
 /* Turns shares into cells; false if no page size fits one of them. */
-static bool harvest(struct field *field, struct place_choice *choice)
+static bool harvest(struct place_field *field, struct place_choice *choice)
 {
 	choice->cell_count = 0;
 	choice->cells = mem_alloc(field->count, sizeof *choice->cells);
 	choice->cell_nodes = mem_alloc(field->count, sizeof *choice->cell_nodes);
 	qsort(field->plots, field->count, sizeof *field->plots, plot_by_node);
 	for (size_t i = 0; i < field->count; i++) {
-		const struct plot *plot = &field->plots[i];
+		const struct place_plot *plot = &field->plots[i];
 		struct place_cell *cell = &choice->cells[i];
 
 		choice->cell_nodes[i] = plot->node;
 		cell->host_node = field->view->machine->nodes[plot->node].os_index;
-		cell->vcpu_count = (unsigned)plot->cpus;
+		cell->vcpu_count = (unsigned)(plot->cpus * field->cpu_unit);
 		cell->memory_bytes = plot->units * field->unit_bytes;
 		if (!place_memory_pick(field->view, plot->node, cell->memory_bytes,
 				       &cell->page_bytes)) {
@@ -273,26 +98,43 @@ static bool harvest(struct field *field, struct place_choice *choice)
 	return true;
 }
 
-static bool lay_with(const struct place_view *view, struct place_choice *choice, size_t kind,
-		     uint64_t unit_bytes)
+/* How much of a node's CPUs and memory the VM may have with the GPUs that it gets there. */
+static void measure(const struct place_field *field, const struct place_choice *choice, size_t kind,
+		    struct place_plot *plot)
 {
-	struct field field = { .view = view, .width = choice->width, .unit_bytes = unit_bytes };
+	const struct place_view *view = field->view;
+	unsigned offered = place_key_offered(view, choice, plot->node);
+	uint64_t bytes = view->most_bytes[field->unit_bytes == SIZE_GIB ? 0 : 1][plot->node];
+	uint64_t most = place_rules_bytes_most(view, plot->node, offered);
+
+	plot->gpus = choice->gpus_at[plot->node];
+	plot->cpu_room = place_cpus_room_within(view, plot->node, kind, (unsigned)field->cpu_unit,
+						place_rules_cpus_most(view, plot->node, offered)) /
+			 field->cpu_unit;
+	plot->unit_room = (bytes < most ? bytes : most) / field->unit_bytes;
+}
+
+static bool lay_with(const struct place_view *view, struct place_choice *choice, size_t kind,
+		     unsigned cpu_unit, uint64_t unit_bytes)
+{
+	struct place_field field = { .view = view,
+				     .width = choice->width,
+				     .cpu_unit = cpu_unit,
+				     .unit_bytes = unit_bytes,
+				     .cpu_units = view->request->vcpus / cpu_unit,
+				     .units = view->request->memory_bytes / unit_bytes };
 	size_t *nodes = place_cells_nodes(view, choice->gpus_at, choice->width, &field.count);
 	bool fits;
 
 	field.plots = mem_alloc(field.count, sizeof *field.plots);
 	for (size_t i = 0; i < field.count; i++) {
-		struct plot *plot = &field.plots[i];
-
-		plot->node = nodes[i];
-		plot->gpus = choice->gpus_at[nodes[i]];
-		field.own_count += plot->gpus > 0;
-		plot->cpu_room = place_cpus_room(view, nodes[i], kind);
-		plot->unit_room = place_memory_most(view, nodes[i], unit_bytes) / unit_bytes;
+		field.plots[i].node = nodes[i];
+		measure(&field, choice, kind, &field.plots[i]);
+		field.own_count += field.plots[i].gpus > 0;
 	}
-	fits = enclose(&field);
+	fits = place_field_enclose(&field);
 	if (fits) {
-		share_out(&field);
+		place_field_share(&field);
 		fits = harvest(&field, choice);
 	}
 	choice->kind = kind;
@@ -301,48 +143,35 @@ static bool lay_with(const struct place_view *view, struct place_choice *choice,
 	return fits;
 }
 
-bool place_cells_lay(const struct place_view *view, struct place_choice *choice)
+/* Whole GiB leave every page size open. */
+static bool lay_cpus(const struct place_view *view, struct place_choice *choice, size_t kind,
+		     unsigned cpu_unit)
 {
 	const struct place_request *request = view->request;
+
+	if (request->memory_bytes % SIZE_GIB == 0 &&
+	    lay_with(view, choice, kind, cpu_unit, SIZE_GIB))
+		return true;
+	return place_memory_fixed(request) != SIZE_GIB &&
+	       lay_with(view, choice, kind, cpu_unit, 2 * SIZE_MIB);
+}
+
+bool place_cells_lay(const struct place_view *view, struct place_choice *choice)
+{
 	size_t kinds = view->kind_count == 1 ? 1 : view->kind_count + 1;
 
-	for (size_t kind = 0; kind < kinds; kind++) {
-		/* Whole GiB leave every page size open. */
-		if (request->memory_bytes % SIZE_GIB == 0 && lay_with(view, choice, kind, SIZE_GIB))
-			return true;
-		if (place_memory_fixed(request) != SIZE_GIB &&
-		    lay_with(view, choice, kind, 2 * SIZE_MIB))
-			return true;
+	for (unsigned width = 0; width <= (unsigned)place_view_widest(view); width++) {
+		choice->width = (enum place_width)width;
+		for (size_t kind = 0; kind < kinds; kind++) {
+			unsigned unit = view->kind_width[kind];
+
+			/* Cells of whole cores let the guest see threads. */
+			if (unit > 1 && view->request->vcpus % unit == 0 &&
+			    lay_cpus(view, choice, kind, unit))
+				return true;
+			if (lay_cpus(view, choice, kind, 1))
+				return true;
+		}
 	}
 	return false;
-}
-
-static bool has_share(const struct place_view *view, size_t node, unsigned gpus,
-		      uint64_t unit_bytes)
-{
-	uint64_t total = view->request->memory_bytes / unit_bytes;
-	uint64_t vcpus = ((uint64_t)view->request->vcpus * gpus + view->gpu_wanted - 1) /
-			 view->gpu_wanted;
-	uint64_t units = (total * gpus + view->gpu_wanted - 1) / view->gpu_wanted;
-
-	return vcpus <= place_cpus_room(view, node, view->kind_count) &&
-	       units <= place_memory_most(view, node, unit_bytes) / unit_bytes;
-}
-
-unsigned place_cells_cap(const struct place_view *view, size_t node)
-{
-	unsigned cap = 0;
-
-	if (node == view->machine->node_count)
-		return 0;
-	for (unsigned gpus = 1; gpus <= view->gpu_wanted; gpus++) {
-		bool whole = view->request->memory_bytes % SIZE_GIB == 0;
-
-		if (!(whole && has_share(view, node, gpus, SIZE_GIB)) &&
-		    (place_memory_fixed(view->request) == SIZE_GIB ||
-		     !has_share(view, node, gpus, 2 * SIZE_MIB)))
-			break;
-		cap = gpus;
-	}
-	return cap;
 }

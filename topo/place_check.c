@@ -155,7 +155,6 @@ static void check_bounds(const struct place_request *request, const struct host 
 	struct place_taken nothing = { 0 };
 	CLEANUP(place_view) struct place_view *view = NULL;
 	size_t states = 1;
-	size_t gpus;
 	bool is_too_much = false;
 
 	view = place_view_new(request, host, &nothing, true);
@@ -170,9 +169,6 @@ static void check_bounds(const struct place_request *request, const struct host 
 		is_too_much |= request->gpus[i].address_count == 0 &&
 			       view->request_class[i] == SIZE_MAX;
 	is_too_much |= states > PLACE_STATES_MOST;
-	/* Steps of the walk: unit, taken on its node, wanted of each class. */
-	gpus = view->gpu_wanted < host->gpus->count ? view->gpu_wanted : host->gpus->count;
-	is_too_much |= states * (view->unit_count + 1) > PLACE_STATES_MOST / (gpus + 1);
 	if (!is_too_much)
 		return;
 	fail_add(fail, FAIL_SPEC, "%s match: too many different kinds of GPU are asked for",
@@ -218,6 +214,7 @@ int place_check(const struct place_request *request, const struct host *host, st
 {
 	check_addresses(request, host, fail);
 	check_memory(request, fail);
+	place_pin_check(request, host, fail);
 	if (fail->item_count == 0)
 		check_bounds(request, host, fail);
 	if (fail->item_count > 0)

@@ -5,141 +5,209 @@
 
 #include "vmm/base/mem.h"
 
-/* One core as far as it lies on the node and is of the kind wanted. */
-struct core {
-	unsigned number, l3;
-	unsigned free_cpus;
-	bool is_whole; /* every CPU of it that the machine has is free */
-};
+/* Which CPUs there are for vCPUs, core by core. Which of them are used is in place_pick.c. */
 
-struct pick {
-	const struct place_view *view;
-	hwloc_bitmap_t free; /* on the node, of the kind */
-	struct core *cores;  /* by number */
-	size_t core_count;
-	unsigned wanted, cell;
-	struct placement *placement;
-};
-
-hwloc_bitmap_t place_host_cpus(const struct machine *machine, size_t node)
+hwloc_bitmap_t place_cpus_widen(const struct machine *machine, hwloc_const_bitmap_t cpus)
 {
-	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
-	const struct machine_cpu *first = NULL;
+	hwloc_bitmap_t wide = hwloc_bitmap_dup(cpus);
+	bool *touched = mem_alloc(machine->core_count, sizeof *touched);
+
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		touched[machine->cpus[i].core] |= hwloc_bitmap_isset(cpus,
+								     machine->cpus[i].os_index);
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (touched[machine->cpus[i].core])
+			hwloc_bitmap_set(wide, machine->cpus[i].os_index);
+	free(touched);
+	return wide;
+}
+
+static int kind_descending(const void *a, const void *b)
+{
+	int left = *(const int *)a;
+	int right = *(const int *)b;
+
+	return (left < right) - (left > right);
+}
+
+static void gather_kinds(struct place_view *view)
+{
+	const struct machine *machine = view->machine;
+	int *kinds = mem_alloc(machine->cpu_count, sizeof *kinds);
+	size_t count = 0;
+
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (machine->cpus[i].usable)
+			kinds[count++] = machine->cpus[i].kind;
+	qsort(kinds, count, sizeof *kinds, kind_descending);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || kinds[i] != kinds[i - 1])
+			kinds[view->kind_count++] = kinds[i];
+	view->kinds = kinds;
+}
+
+static void remove_taken(struct place_view *view)
+{
+	for (size_t i = 0; i < view->taken->cpus_count; i++) {
+		hwloc_const_bitmap_t taken = view->taken->cpus[i].cpus;
+		hwloc_bitmap_t wide = view->request->threads == PLACE_WHOLE_CORES
+					      ? place_cpus_widen(view->machine, taken)
+					      : hwloc_bitmap_dup(taken);
+
+		hwloc_bitmap_andnot(view->free_cpus, view->free_cpus, wide);
+		hwloc_bitmap_free(wide);
+	}
+}
+
+static void gather_free_cpus(struct place_view *view)
+{
+	const struct machine *machine = view->machine;
+	const struct place_request *request = view->request;
+
+	view->free_cpus = hwloc_bitmap_alloc();
+	view->host_cpus = hwloc_bitmap_alloc();
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (machine->cpus[i].usable)
+			hwloc_bitmap_set(view->free_cpus, machine->cpus[i].os_index);
+	for (size_t node = 0; node < machine->node_count; node++) {
+		hwloc_bitmap_t own = place_host_cpus(machine, view->rules, node);
+
+		hwloc_bitmap_or(view->host_cpus, view->host_cpus, own);
+		hwloc_bitmap_free(own);
+	}
+	hwloc_bitmap_andnot(view->free_cpus, view->free_cpus, view->host_cpus);
+	remove_taken(view);
+	if (request->emulator != NULL)
+		hwloc_bitmap_andnot(view->free_cpus, view->free_cpus, request->emulator);
+	view->vcpu_cpus = hwloc_bitmap_dup(view->free_cpus);
+	if (request->pin != NULL)
+		hwloc_bitmap_and(view->vcpu_cpus, view->vcpu_cpus, request->pin);
+}
+
+static void gather_cores(struct place_view *view)
+{
+	const struct machine *machine = view->machine;
+	struct place_core *cores = mem_alloc(machine->core_count, sizeof *cores);
+	bool shares = view->request->threads == PLACE_SHARE;
 
 	for (size_t i = 0; i < machine->cpu_count; i++) {
 		const struct machine_cpu *cpu = &machine->cpus[i];
+		struct place_core *core = &cores[cpu->core];
 
-		if (!cpu->usable || cpu->node != node)
-			continue;
-		if (first == NULL)
-			first = cpu;
-		if (cpu->core == first->core)
-			hwloc_bitmap_set(cpus, cpu->os_index);
+		core->number = cpu->core;
+		core->l3 = cpu->l3;
+		core->node = cpu->node;
+		core->width++;
+		if (hwloc_bitmap_isset(view->vcpu_cpus, cpu->os_index)) {
+			core->kind = cpu->kind;
+			core->free++;
+		}
+		core->cost += !shares && hwloc_bitmap_isset(view->free_cpus, cpu->os_index);
 	}
-	return cpus;
+	for (unsigned i = 0; i < machine->core_count; i++) {
+		if (cores[i].free == 0)
+			continue;
+		if (shares)
+			cores[i].cost = cores[i].free;
+		cores[view->core_count++] = cores[i];
+	}
+	view->cores = cores;
 }
 
-static hwloc_bitmap_t free_of(const struct place_view *view, size_t node, size_t kind)
+/* Several rooms at once: [node * (kinds + 1) + kind], the last kind standing for any. */
+static void gather_rooms(struct place_view *view)
 {
-	hwloc_bitmap_t free_cpus = hwloc_bitmap_alloc();
+	size_t kinds = view->kind_count + 1;
 
-	hwloc_bitmap_and(free_cpus, view->machine->nodes[node].cpus, view->kind_cpus[kind]);
-	return free_cpus;
+	view->rooms = mem_alloc(view->machine->node_count * kinds, sizeof *view->rooms);
+	view->whole_rooms = mem_alloc(view->machine->node_count * kinds, sizeof *view->whole_rooms);
+	view->kind_width = mem_alloc(kinds, sizeof *view->kind_width);
+	for (size_t i = 0; i < view->core_count; i++)
+		for (size_t kind = 0; kind < view->kind_count; kind++)
+			if (view->cores[i].kind == view->kinds[kind] &&
+			    view->cores[i].width > view->kind_width[kind])
+				view->kind_width[kind] = view->cores[i].width;
+	view->kind_width[view->kind_count] = 1;
+	for (size_t i = 0; i < view->core_count; i++) {
+		const struct place_core *core = &view->cores[i];
+
+		for (size_t kind = 0; kind < kinds; kind++) {
+			size_t at = core->node * kinds + kind;
+
+			if (kind < view->kind_count && core->kind != view->kinds[kind])
+				continue;
+			view->rooms[at] += core->free;
+			if (core->free == view->kind_width[kind])
+				view->whole_rooms[at] += core->free;
+		}
+	}
+}
+
+void place_cpus_gather(struct place_view *view)
+{
+	const struct machine *machine = view->machine;
+
+	gather_kinds(view);
+	gather_free_cpus(view);
+	gather_cores(view);
+	gather_rooms(view);
+	view->open_cpus = mem_alloc(machine->node_count, sizeof *view->open_cpus);
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		view->open_cpus[machine->cpus[i].node] +=
+			hwloc_bitmap_isset(view->free_cpus, machine->cpus[i].os_index) != 0;
+}
+
+void place_cpus_done(struct place_view *view)
+{
+	hwloc_bitmap_free(view->host_cpus);
+	hwloc_bitmap_free(view->free_cpus);
+	hwloc_bitmap_free(view->vcpu_cpus);
+	free(view->cores);
+	free(view->kinds);
+	free(view->kind_width);
+	free(view->rooms);
+	free(view->whole_rooms);
+	free(view->open_cpus);
 }
 
 unsigned place_cpus_room(const struct place_view *view, size_t node, size_t kind)
 {
-	hwloc_bitmap_t free_cpus = free_of(view, node, kind);
-	int room = hwloc_bitmap_weight(free_cpus);
-
-	hwloc_bitmap_free(free_cpus);
-	return room < 0 ? 0 : (unsigned)room;
+	return view->rooms[node * (view->kind_count + 1) + kind];
 }
 
-/* The cores of pick->free. CPUs of a core that are not free make it not whole. */
-static void gather_cores(struct pick *pick)
+/* As many CPUs as cores that cost @most in all can give; costs are powers of two, so large ones first. */
+static unsigned room_within(const struct place_view *view, size_t node, size_t kind, unsigned unit,
+			    uint64_t most)
 {
-	const struct machine *machine = pick->view->machine;
-	unsigned *width = mem_alloc(machine->core_count, sizeof *width);
-	struct core *by_number = mem_alloc(machine->core_count, sizeof *by_number);
+	unsigned room = 0;
 
-	for (size_t i = 0; i < machine->cpu_count; i++) {
-		const struct machine_cpu *cpu = &machine->cpus[i];
-		struct core *core = &by_number[cpu->core];
+	for (unsigned cost = 64; cost > 0; cost--) {
+		for (size_t i = 0; i < view->core_count; i++) {
+			const struct place_core *core = &view->cores[i];
 
-		width[cpu->core]++;
-		if (!hwloc_bitmap_isset(pick->free, cpu->os_index))
-			continue;
-		core->number = cpu->core;
-		core->l3 = cpu->l3;
-		core->free_cpus++;
-	}
-	pick->cores = mem_alloc(machine->core_count, sizeof *pick->cores);
-	for (unsigned i = 0; i < machine->core_count; i++) {
-		if (by_number[i].free_cpus == 0)
-			continue;
-		by_number[i].is_whole = by_number[i].free_cpus == width[i];
-		pick->cores[pick->core_count++] = by_number[i];
-	}
-	free(by_number);
-	free(width);
-}
-
-static void use_core(struct pick *pick, const struct core *core)
-{
-	const struct machine *machine = pick->view->machine;
-
-	for (size_t i = 0; i < machine->cpu_count && pick->wanted > 0; i++) {
-		const struct machine_cpu *cpu = &machine->cpus[i];
-		struct place_vcpu *vcpu;
-
-		if (cpu->core != core->number || !hwloc_bitmap_isset(pick->free, cpu->os_index))
-			continue;
-		vcpu = &pick->placement->vcpus[pick->placement->vcpu_count++];
-		vcpu->cpu = cpu->os_index;
-		vcpu->cell = pick->cell;
-		hwloc_bitmap_clr(pick->free, cpu->os_index);
-		pick->wanted--;
-	}
-}
-
-/* The L3 domain whose whole cores have room for all, with the least to spare; UINT32_MAX: none. */
-static unsigned best_l3(const struct pick *pick)
-{
-	unsigned best = UINT32_MAX;
-	unsigned best_room = UINT32_MAX;
-
-	for (size_t i = 0; i < pick->core_count; i++) {
-		unsigned room = 0;
-
-		for (size_t j = 0; j < pick->core_count; j++)
-			if (pick->cores[j].is_whole && pick->cores[j].l3 == pick->cores[i].l3)
-				room += pick->cores[j].free_cpus;
-		if (room >= pick->wanted && room < best_room) {
-			best = pick->cores[i].l3;
-			best_room = room;
+			if (core->node != node || core->cost != cost || cost > most ||
+			    (kind < view->kind_count && core->kind != view->kinds[kind]) ||
+			    (unit > 1 && core->free != unit))
+				continue;
+			room += core->free;
+			most -= cost;
 		}
 	}
-	return best;
+	return room;
 }
 
-void place_cpus_pick(const struct place_view *view, size_t node, size_t kind, unsigned cell,
-		     unsigned count, struct placement *placement)
+unsigned place_cpus_room_within(const struct place_view *view, size_t node, size_t kind,
+				unsigned unit, uint64_t most)
 {
-	struct pick pick = { .view = view, .wanted = count, .cell = cell, .placement = placement };
-	unsigned l3;
+	size_t at = node * (view->kind_count + 1) + kind;
+	unsigned room = unit > 1 ? view->whole_rooms[at] : view->rooms[at];
 
-	pick.free = free_of(view, node, kind);
-	gather_cores(&pick);
-	l3 = best_l3(&pick);
-	for (size_t i = 0; i < pick.core_count; i++)
-		if (pick.cores[i].is_whole && (l3 == UINT32_MAX || pick.cores[i].l3 == l3))
-			use_core(&pick, &pick.cores[i]);
-	for (size_t i = 0; i < pick.core_count; i++)
-		if (!pick.cores[i].is_whole)
-			use_core(&pick, &pick.cores[i]);
-	hwloc_bitmap_free(pick.free);
-	free(pick.cores);
+	if (view->request->threads == PLACE_SHARE)
+		return room < most ? room : (unsigned)(most - most % unit);
+	/* Nothing can cost more than all that is open there. */
+	if (view->open_cpus[node] <= most)
+		return room;
+	return room_within(view, node, kind, unit, most);
 }
 
 hwloc_bitmap_t place_cpus_of_cell(const struct placement *placement, unsigned cell)
@@ -150,28 +218,4 @@ hwloc_bitmap_t place_cpus_of_cell(const struct placement *placement, unsigned ce
 		if (placement->vcpus[i].cell == cell)
 			hwloc_bitmap_set(cpus, placement->vcpus[i].cpu);
 	return cpus;
-}
-
-unsigned place_cpus_threads(const struct place_view *view, const struct placement *placement)
-{
-	const struct machine *machine = view->machine;
-	unsigned *width = mem_alloc(machine->core_count, sizeof *width);
-	unsigned *used = mem_alloc(machine->core_count, sizeof *used);
-	unsigned threads = 0;
-
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		width[machine->cpus[i].core]++;
-	for (size_t i = 0; i < placement->vcpu_count; i++)
-		used[machine_cpu(machine, placement->vcpus[i].cpu)->core]++;
-	for (unsigned i = 0; i < machine->core_count && threads != 1; i++) {
-		if (used[i] == 0)
-			continue;
-		if (used[i] != width[i] || (threads != 0 && threads != width[i]))
-			threads = 1;
-		else
-			threads = width[i];
-	}
-	free(width);
-	free(used);
-	return threads == 0 ? 1 : threads;
 }

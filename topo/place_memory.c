@@ -57,7 +57,7 @@ uint64_t place_memory_room(const struct place_view *view, size_t node, uint64_t 
 	const struct machine_pages *pages;
 
 	if (page_bytes == 0)
-		return minus(normal, PLACE_NODE_RESERVE_BYTES);
+		return minus(normal, place_rules_reserve(view));
 	pages = machine_node_pages(&view->machine->nodes[node], page_bytes);
 	if (pages == NULL || normal < PLACE_OVERHEAD_BYTES)
 		return 0;

@@ -8,61 +8,24 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
-void place_reason_add(struct placement *placement, const char *format, ...)
+void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)
+{
+	struct place_reason *reason = MEM_APPEND(placement->reasons, placement->reason_count);
+	va_list args;
+
+	reason->choice = choice;
+	va_start(args, format);
+	reason->why = text_vformat(format, args);
+	va_end(args);
+}
+
+void place_reason_reject(struct placement *placement, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	*MEM_APPEND(placement->reasons, placement->reason_count) = text_vformat(format, args);
+	placement->reasons[placement->reason_count - 1].rejected = text_vformat(format, args);
 	va_end(args);
-}
-
-static char *addresses_of(const struct placement *placement, size_t request)
-{
-	char **items = mem_alloc(placement->gpu_count, sizeof *items);
-	size_t count = 0;
-	char *list;
-
-	for (size_t i = 0; i < placement->gpu_count; i++)
-		if (placement->gpus[i].request == request)
-			items[count++] = mem_strdup(placement->gpus[i].gpu->device->address);
-	list = place_words_list(items, count);
-	place_words_free(items, count);
-	return list;
-}
-
-/* GPUs that the request could have had. */
-static unsigned free_matches(const struct place_view *view, size_t request)
-{
-	const struct place_class *class = &view->classes[view->request_class[request]];
-	unsigned count = 0;
-
-	for (size_t i = 0; i < view->host->gpus->count; i++)
-		count += class->matched[i] == '1' && view->states[i] == PLACE_GPU_FREE;
-	return count;
-}
-
-static void tell_gpus(const struct place_view *view, struct placement *placement)
-{
-	for (size_t i = 0; i < view->request->gpu_count; i++) {
-		const struct place_gpu_request *wanted = &view->request->gpus[i];
-		unsigned free_count = wanted->address_count > 0 ? 0 : free_matches(view, i);
-		CLEANUP(text) char *taken = addresses_of(placement, i);
-		CLEANUP(text) char *that_match = place_words_that_match(wanted, free_count);
-
-		if (wanted->address_count > 0) {
-			place_reason_add(placement, "%s gets %s, which the spec names",
-					 wanted->label, taken);
-		} else if (free_count == wanted->count) {
-			place_reason_add(placement, "%s gets %s, %s%s", wanted->label, taken,
-					 wanted->count == 1 ? "the only free GPU"
-							    : "the only free GPUs",
-					 that_match);
-		} else {
-			place_reason_add(placement, "%s gets %s of the %u free GPUs%s",
-					 wanted->label, taken, free_count, that_match);
-		}
-	}
 }
 
 /* The nodes of the GPUs; NULL if none is known. The caller frees. */
@@ -90,61 +53,89 @@ static char *against_rival(const struct place_view *view, const struct place_cho
 
 	if (nodes == NULL)
 		return text_format("the other GPUs' node is unknown");
-	if (rival->distance != choice->distance)
-		return text_format(
-			"%s would do too, but farther apart (distances sum to %u, not %u)", nodes,
-			rival->distance, choice->distance);
-	if (rival->left_over != choice->left_over)
-		return text_format("on %s it would be %u, a larger set better kept whole", nodes,
-				   rival->left_over);
+	if (rival->unknown != choice->unknown)
+		return text_format("%s: the node of some of the GPUs would be unknown", nodes);
+	if (rival->diameter != choice->diameter || rival->distance != choice->distance)
+		return text_format("%s: farther apart (distances sum to %u, not %u)", nodes,
+				   rival->distance, choice->distance);
+	if (rival->width != choice->width)
+		return text_format("%s: CPUs and memory would lie less well with the GPUs", nodes);
+	for (size_t i = 0; i < PLACE_LEVELS; i++)
+		if (rival->spread != choice->spread ||
+		    rival->cost.pairs[i] != choice->cost.pairs[i])
+			return text_format("%s: the GPUs would be farther apart", nodes);
+	if (rival->stranded != choice->stranded)
+		return text_format("%s: %u free GPU%s would be left without a fair share of CPUs "
+				   "or memory, not %u",
+				   nodes, rival->stranded, rival->stranded == 1 ? "" : "s",
+				   choice->stranded);
+	for (size_t i = PLACE_LEVELS; i-- > 0;)
+		if (rival->cost.losses[i] != choice->cost.losses[i])
+			return text_format("%s: %u free GPU%s would stay behind, a larger set "
+					   "better kept whole",
+					   nodes, rival->left_over,
+					   rival->left_over == 1 ? "" : "s");
 	if (rival->cpus_left != choice->cpus_left)
-		return text_format("on %s it would be as many, but only %u free CPUs, not %u",
+		return text_format("%s: as many free GPUs would stay behind, but only %u free "
+				   "CPUs, not %u",
 				   nodes, rival->cpus_left, choice->cpus_left);
-	return text_format("%s would do as well, and the lower number decides", nodes);
+	return text_format("%s: as good, and the lower number decides", nodes);
+}
+
+/* What the first other node with such GPUs lacks; NULL if there is none. */
+static char *lack_elsewhere(const struct place_view *view, const struct place_choice *choice)
+{
+	for (size_t i = 0; i < view->place_count; i++) {
+		size_t node = view->places[i];
+		unsigned gpus = 0;
+		uint64_t most;
+		CLEANUP(text) char *bytes = NULL;
+
+		if (node == view->machine->node_count || choice->gpus_at[node] > 0)
+			continue;
+		for (size_t j = 0; j < view->unit_count; j++)
+			gpus += view->units[j].node == node ? (unsigned)view->units[j].count : 0;
+		most = view->most_bytes[1][node] > view->most_bytes[0][node]
+			       ? view->most_bytes[1][node]
+			       : view->most_bytes[0][node];
+		bytes = size_format_about(most);
+		return text_format("node %u: %u free GPU%s, %u CPUs and %s free for the VM",
+				   view->machine->nodes[node].os_index, gpus, gpus == 1 ? "" : "s",
+				   place_cpus_room(view, node, view->kind_count), bytes);
+	}
+	return NULL;
 }
 
 static void tell_one_node(const struct place_view *view, const struct place_choice *choice,
 			  const char *node, struct placement *placement)
 {
 	CLEANUP(text) char *memory = size_format(view->request->memory_bytes);
-	CLEANUP(text) char *rival = NULL;
 	bool insisted = false;
 
 	for (size_t i = 0; i < view->request->gpu_count; i++)
 		insisted |= view->request->gpus[i].address_count > 0;
-	if (view->machine->node_count == 1) {
-		place_reason_add(placement,
-				 "the host has one NUMA node, so all its CPUs and memory "
-				 "are equally near the GPUs");
-	} else if (choice->rival != NULL) {
-		rival = against_rival(view, choice);
-		place_reason_add(placement, "%s fits best: %u free GPU%s there; %s", node,
+	if (view->machine->node_count == 1)
+		place_reason_add(placement, "node",
+				 "the host has one NUMA node, so all its CPUs and memory are "
+				 "equally near the GPUs");
+	else if (choice->rival != NULL)
+		place_reason_add(placement, "node", "%s fits best: %u free GPU%s there", node,
 				 choice->left_over,
-				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
-	} else if (insisted) {
-		place_reason_add(placement, "%s it is, because that is where the named GPU lies",
-				 node);
-	} else {
-		place_reason_add(placement,
+				 choice->left_over == 1 ? " stays behind" : "s stay behind");
+	else if (insisted)
+		place_reason_add(placement, "node",
+				 "%s it is, because that is where the named GPU lies", node);
+	else
+		place_reason_add(placement, "node",
 				 "%s is the only one with the GPUs and room for %u vCPUs and %s",
 				 node, view->request->vcpus, memory);
-	}
 }
 
-static void tell_nodes(const struct place_view *view, const struct place_choice *choice,
-		       struct placement *placement)
+static void tell_more_nodes(const struct place_view *view, const struct place_choice *choice,
+			    const char *nodes, size_t count, struct placement *placement)
 {
-	size_t count;
-	CLEANUP(text) char *nodes = gpu_nodes(view, choice->gpus_at, &count);
-	CLEANUP(text) char *rival = NULL;
 	CLEANUP(text) char *counts = NULL;
 
-	if (count == 1) {
-		tell_one_node(view, choice, nodes, placement);
-		return;
-	}
-	if (count == 0)
-		return;
 	for (size_t i = 0; i < view->machine->node_count; i++) {
 		if (choice->gpus_at[i] > 0) {
 			CLEANUP(text)
@@ -154,17 +145,37 @@ static void tell_nodes(const struct place_view *view, const struct place_choice 
 			text_join(&counts, ", ", item);
 		}
 	}
-	place_reason_add(placement,
+	place_reason_add(placement, "node",
 			 "no %s has all %u GPUs free with room for the rest of the VM, so they "
 			 "come from %s (%s), one guest cell for each",
-			 count == 2 ? "single node" : "smaller set of nodes", view->gpu_wanted,
+			 count == 2 ? "single node" : "nearer set of nodes", view->gpu_wanted,
 			 nodes, counts);
-	if (choice->rival != NULL) {
-		rival = against_rival(view, choice);
-		place_reason_add(placement, "of %zu such sets %s fit best: %u free GPU%s there; %s",
+	if (choice->rival != NULL)
+		place_reason_add(placement, "node",
+				 "of %zu such splits %s fit best: %u free GPU%s there",
 				 choice->rivals + 1, nodes, choice->left_over,
-				 choice->left_over == 1 ? " stays behind" : "s stay behind", rival);
-	}
+				 choice->left_over == 1 ? " stays behind" : "s stay behind");
+}
+
+static void tell_nodes(const struct place_view *view, const struct place_choice *choice,
+		       struct placement *placement)
+{
+	size_t count;
+	CLEANUP(text) char *nodes = gpu_nodes(view, choice->gpus_at, &count);
+	CLEANUP(text) char *rejected = NULL;
+
+	if (count == 0)
+		return;
+	if (choice->rival != NULL)
+		rejected = against_rival(view, choice);
+	else
+		rejected = lack_elsewhere(view, choice);
+	if (count == 1)
+		tell_one_node(view, choice, nodes, placement);
+	else
+		tell_more_nodes(view, choice, nodes, count, placement);
+	if (rejected != NULL)
+		place_reason_reject(placement, "%s", rejected);
 }
 
 static void tell_unknown(const struct place_view *view, const struct place_choice *choice,
@@ -173,7 +184,7 @@ static void tell_unknown(const struct place_view *view, const struct place_choic
 	for (size_t i = 0; i < view->host->gpus->count; i++)
 		if (choice->picks[i] != SIZE_MAX && view->gpu_node[i] == view->machine->node_count)
 			place_reason_add(
-				placement,
+				placement, "lost",
 				"the firmware does not say which node %s is near, so its "
 				"transfers may have to cross nodes; CPUs and memory come from "
 				"where most CPUs are free",
@@ -183,8 +194,9 @@ static void tell_unknown(const struct place_view *view, const struct place_choic
 void place_reason(const struct place_view *view, const struct place_choice *choice,
 		  struct placement *placement)
 {
-	tell_gpus(view, placement);
+	place_reason_gpus(view, choice, placement);
 	tell_nodes(view, choice, placement);
 	tell_unknown(view, choice, placement);
 	place_reason_cells(view, choice, placement);
+	place_reason_guest(view, choice, placement);
 }

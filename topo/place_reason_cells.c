@@ -8,45 +8,105 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
-struct tally {
-	unsigned cores, whole_cores, l3s;
+/* Why these CPUs and this memory, cell by cell. */
+
+/* An L3 domain as the cell uses it. */
+struct domain {
+	unsigned l3;
+	unsigned free; /* CPUs in whole cores on the node and of the kind */
+	bool is_used;
+	hwloc_bitmap_t cpus;
 };
 
-static unsigned count_set(const bool *set, size_t count)
+static struct domain *domain_of(struct domain **domains, size_t *count, unsigned l3)
 {
-	unsigned sum = 0;
+	struct domain *domain;
 
-	for (size_t i = 0; i < count; i++)
-		sum += set[i];
-	return sum;
+	for (size_t i = 0; i < *count; i++)
+		if ((*domains)[i].l3 == l3)
+			return &(*domains)[i];
+	domain = MEM_APPEND(*domains, *count);
+	domain->l3 = l3;
+	domain->cpus = hwloc_bitmap_alloc();
+	return domain;
 }
 
-/* The cores and L3 domains that @cpus touch. */
+static struct domain *domains_on(const struct place_view *view, const struct place_choice *choice,
+				 size_t node, hwloc_const_bitmap_t used, size_t *ret_count)
+{
+	struct domain *domains = NULL;
+
+	*ret_count = 0;
+	for (size_t i = 0; i < view->core_count; i++) {
+		const struct place_core *core = &view->cores[i];
+
+		if (core->node == node && core->free == core->width &&
+		    (choice->kind == view->kind_count || core->kind == view->kinds[choice->kind]))
+			domain_of(&domains, ret_count, core->l3)->free += core->free;
+	}
+	for (size_t i = 0; i < view->machine->cpu_count; i++) {
+		const struct machine_cpu *cpu = &view->machine->cpus[i];
+		bool is_used = hwloc_bitmap_isset(used, cpu->os_index);
+
+		if (cpu->node != node || (!is_used && *ret_count == 0))
+			continue;
+		for (size_t j = 0; j < *ret_count; j++)
+			is_used |= domains[j].l3 == cpu->l3 && domains[j].is_used;
+		if (is_used)
+			domain_of(&domains, ret_count, cpu->l3)->is_used = true;
+		for (size_t j = 0; j < *ret_count; j++)
+			if (domains[j].l3 == cpu->l3)
+				hwloc_bitmap_set(domains[j].cpus, cpu->os_index);
+	}
+	return domains;
+}
+
+/* What the best L3 domain not used has against it. */
+static void reject_domain(const struct place_view *view, const struct domain *domains, size_t count,
+			  unsigned used, unsigned wanted, struct placement *placement)
+{
+	const struct domain *best = NULL;
+	CLEANUP(text) char *cpus = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		if (!domains[i].is_used && domains[i].free > 0 &&
+		    (best == NULL || (best->free < wanted && domains[i].free > best->free) ||
+		     (domains[i].free >= wanted && domains[i].free < best->free)))
+			best = &domains[i];
+	if (best == NULL || view->request->pin != NULL)
+		return;
+	cpus = machine_cpus_format(best->cpus);
+	if (used == 1 && best->free >= wanted)
+		place_reason_reject(placement,
+				    "L3 domain of CPUs %s: room for %u; a fuller domain does", cpus,
+				    best->free);
+	else
+		place_reason_reject(placement, "L3 domain of CPUs %s: room for %u only", cpus,
+				    best->free);
+}
+
+struct tally {
+	unsigned cores, whole_cores;
+};
+
+/* The cores that @cpus touch. */
 static struct tally count_cores(const struct machine *machine, hwloc_const_bitmap_t cpus)
 {
 	struct tally tally = { 0 };
-	bool *used = mem_alloc(machine->core_count, sizeof *used);
-	bool *broken = mem_alloc(machine->core_count, sizeof *broken);
-	bool *l3s = mem_alloc(machine->cpu_count, sizeof *l3s);
+	unsigned *used = mem_alloc(machine->core_count, sizeof *used);
+	unsigned *width = mem_alloc(machine->core_count, sizeof *width);
 
 	for (size_t i = 0; i < machine->cpu_count; i++) {
-		const struct machine_cpu *cpu = &machine->cpus[i];
-
-		if (!hwloc_bitmap_isset(cpus, cpu->os_index)) {
-			broken[cpu->core] = true;
-			continue;
-		}
-		used[cpu->core] = true;
-		if (cpu->l3 < machine->cpu_count)
-			l3s[cpu->l3] = true;
+		width[machine->cpus[i].core]++;
+		used[machine->cpus[i].core] += hwloc_bitmap_isset(cpus,
+								  machine->cpus[i].os_index) != 0;
 	}
-	tally.cores = count_set(used, machine->core_count);
-	for (unsigned i = 0; i < machine->core_count; i++)
-		tally.whole_cores += used[i] && !broken[i];
-	tally.l3s = count_set(l3s, machine->cpu_count);
+	for (unsigned i = 0; i < machine->core_count; i++) {
+		tally.cores += used[i] > 0;
+		tally.whole_cores += used[i] > 0 && used[i] == width[i];
+	}
 	free(used);
-	free(broken);
-	free(l3s);
+	free(width);
 	return tally;
 }
 
@@ -54,28 +114,32 @@ static void tell_cpus(const struct place_view *view, const struct place_choice *
 		      unsigned cell, struct placement *placement)
 {
 	size_t node = choice->cell_nodes[cell];
+	unsigned wanted = choice->cells[cell].vcpu_count;
 	hwloc_bitmap_t cpus = place_cpus_of_cell(placement, cell);
-	hwloc_bitmap_t own = place_host_cpus(view->machine, node);
 	struct tally tally = count_cores(view->machine, cpus);
+	size_t count;
+	struct domain *domains = domains_on(view, choice, node, cpus, &count);
+	unsigned used = 0;
 	CLEANUP(text) char *list = machine_cpus_format(cpus);
-	CLEANUP(text) char *kept = machine_cpus_format(own);
 	CLEANUP(text) char *cores = NULL;
 
 	if (tally.whole_cores == tally.cores)
 		cores = text_format("%u whole core%s", tally.cores, tally.cores == 1 ? "" : "s");
 	else
 		cores = text_format("%u cores, %u of them whole", tally.cores, tally.whole_cores);
-	place_reason_add(placement,
-			 "%u vCPU%s on CPU%s %s of node %u: %s in %u L3 domain%s, of %u free CPUs; "
-			 "%s %s kept for the host, QEMU and its I/O",
-			 choice->cells[cell].vcpu_count,
-			 choice->cells[cell].vcpu_count == 1 ? "" : "s",
-			 choice->cells[cell].vcpu_count == 1 ? "" : "s", list,
-			 choice->cells[cell].host_node, cores, tally.l3s, tally.l3s == 1 ? "" : "s",
-			 place_cpus_room(view, node, view->kind_count), kept,
-			 hwloc_bitmap_weight(own) == 1 ? "is" : "are");
+	for (size_t i = 0; i < count; i++)
+		used += domains[i].is_used;
+	place_reason_add(
+		placement, "cpus",
+		"%u vCPU%s on CPU%s %s of node %u%s: %s in %u L3 domain%s, of %u free CPUs", wanted,
+		wanted == 1 ? "" : "s", wanted == 1 ? "" : "s", list, choice->cells[cell].host_node,
+		view->request->pin == NULL ? "" : ", which the spec names", cores, used,
+		used == 1 ? "" : "s", place_cpus_room(view, node, view->kind_count));
+	reject_domain(view, domains, count, used, wanted, placement);
+	for (size_t i = 0; i < count; i++)
+		hwloc_bitmap_free(domains[i].cpus);
+	free(domains);
 	hwloc_bitmap_free(cpus);
-	hwloc_bitmap_free(own);
 }
 
 /* Why larger page sizes were passed over; NULL if none was. The caller frees. */
@@ -102,7 +166,7 @@ static char *passed_over(const struct place_view *view, size_t node, const struc
 					   place_memory_room(view, node, page_bytes) / page_bytes);
 		text_join(&text, ", ", item);
 	}
-	return are_any ? text : mem_strdup("no hugepages are set up there");
+	return are_any ? text : mem_strdup("hugepages: none are set up there");
 }
 
 static void tell_memory(const struct place_view *view, const struct place_choice *choice,
@@ -112,7 +176,7 @@ static void tell_memory(const struct place_view *view, const struct place_choice
 	size_t node = choice->cell_nodes[index];
 	CLEANUP(text) char *bytes = size_format(cell->memory_bytes);
 	CLEANUP(text) char *page = size_format(cell->page_bytes);
-	CLEANUP(text) char *kept = size_format(PLACE_NODE_RESERVE_BYTES);
+	CLEANUP(text) char *kept = size_format(place_rules_reserve(view));
 	CLEANUP(text) char *normal = size_format_about(place_memory_normal(view, node));
 	CLEANUP(text) char *passed = NULL;
 
@@ -120,93 +184,17 @@ static void tell_memory(const struct place_view *view, const struct place_choice
 		passed = passed_over(view, node, cell);
 	if (cell->page_bytes != 0)
 		place_reason_add(
-			placement,
-			"%s of node %u in %s pages: %" PRIu64 " of %" PRIu64 " free ones%s%s",
-			bytes, cell->host_node, page, cell->memory_bytes / cell->page_bytes,
-			place_memory_room(view, node, cell->page_bytes) / cell->page_bytes,
-			passed == NULL ? "" : "; ", passed == NULL ? "" : passed);
+			placement, "memory",
+			"%s of node %u in %s pages: %" PRIu64 " of %" PRIu64 " free ones", bytes,
+			cell->host_node, page, cell->memory_bytes / cell->page_bytes,
+			place_memory_room(view, node, cell->page_bytes) / cell->page_bytes);
 	else
-		place_reason_add(placement,
-				 "%s of node %u in normal pages: %s are available, %s of "
-				 "that stays free%s%s",
-				 bytes, cell->host_node, normal, kept, passed == NULL ? "" : "; ",
-				 passed == NULL ? "" : passed);
-}
-
-static void tell_threads(const struct place_view *view, struct placement *placement)
-{
-	const struct machine *machine = view->machine;
-	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
-	struct tally tally;
-
-	for (size_t i = 0; i < placement->vcpu_count; i++)
-		hwloc_bitmap_set(cpus, placement->vcpus[i].cpu);
-	tally = count_cores(machine, cpus);
-	hwloc_bitmap_free(cpus);
-	if (placement->threads_per_core > 1)
-		place_reason_add(placement, "the guest sees %u threads per core, as the host has",
-				 placement->threads_per_core);
-	else if (machine->cpu_count > machine->core_count && tally.whole_cores < tally.cores)
-		place_reason_add(
-			placement,
-			"the guest sees one thread per core: %u of the %u cores used are not "
-			"used whole",
-			tally.cores - tally.whole_cores, tally.cores);
-}
-
-static void tell_kind(const struct place_view *view, const struct place_choice *choice,
-		      struct placement *placement)
-{
-	if (view->kind_count < 2)
-		return;
-	if (choice->kind == view->kind_count)
-		place_reason_add(placement,
-				 "no one kind of core has room for %u vCPUs, so they run "
-				 "on fast and slow ones mixed",
-				 view->request->vcpus);
-	else if (choice->kind == 0)
-		place_reason_add(placement, "all vCPUs run on the fastest kind of core");
-	else
-		place_reason_add(placement,
-				 "all vCPUs run on one kind of core; the faster kinds have "
-				 "no room for %u",
-				 view->request->vcpus);
-}
-
-/* What a wide search costs: vCPUs and memory that are not on the GPUs' own nodes. */
-static void tell_loss(const struct place_view *view, const struct place_choice *choice,
-		      struct placement *placement)
-{
-	for (size_t i = 0; i < choice->cell_count; i++) {
-		const struct place_cell *cell = &choice->cells[i];
-		CLEANUP(text) char *bytes = size_format(cell->memory_bytes);
-		CLEANUP(text) char *room = NULL;
-		size_t near = SIZE_MAX;
-		unsigned distance = UINT32_MAX;
-
-		if (choice->gpus_at[choice->cell_nodes[i]] > 0)
-			continue;
-		for (size_t j = 0; j < view->machine->node_count; j++) {
-			unsigned here = view->machine->nodes[j].distances[choice->cell_nodes[i]];
-
-			if (choice->gpus_at[j] > 0 && here < distance) {
-				near = j;
-				distance = here;
-			}
-		}
-		if (near == SIZE_MAX)
-			continue;
-		room = size_format_about(place_memory_most(view, near, SIZE_GIB));
-		place_reason_add(
-			placement,
-			"lost under policy = %s: %u vCPU%s and %s are on node %u, at "
-			"distance %u from the GPUs' node %u, where only %u CPUs and %s were "
-			"free; their way to the GPU crosses nodes",
-			place_policy_name(view->request->policy), cell->vcpu_count,
-			cell->vcpu_count == 1 ? "" : "s", bytes, cell->host_node, distance,
-			view->machine->nodes[near].os_index,
-			place_cpus_room(view, near, view->kind_count), room);
-	}
+		place_reason_add(placement, "memory",
+				 "%s of node %u in normal pages: %s are available, %s of that "
+				 "stays free",
+				 bytes, cell->host_node, normal, kept);
+	if (passed != NULL)
+		place_reason_reject(placement, "%s", passed);
 }
 
 void place_reason_cells(const struct place_view *view, const struct place_choice *choice,
@@ -216,7 +204,4 @@ void place_reason_cells(const struct place_view *view, const struct place_choice
 		tell_cpus(view, choice, i, placement);
 		tell_memory(view, choice, i, placement);
 	}
-	tell_threads(view, placement);
-	tell_kind(view, choice, placement);
-	tell_loss(view, choice, placement);
 }

@@ -28,7 +28,7 @@ static void add_cpus(char **text, const char *before, hwloc_const_bitmap_t cpus,
 static char *describe_node(const struct place_view *view, size_t at)
 {
 	const struct machine_node *node = &view->machine->nodes[at];
-	hwloc_bitmap_t own = place_host_cpus(view->machine, at);
+	hwloc_bitmap_t own = place_host_cpus(view->machine, view->rules, at);
 	hwloc_bitmap_t part = hwloc_bitmap_dup(node->cpus);
 	char *text = text_format("node %u has ", node->os_index);
 
@@ -165,6 +165,8 @@ int place_refuse(const struct place_view *now, const struct place_view *empty,
 	const struct place_view *view = fits_empty == NULL ? empty : now;
 	struct place_shortage shortage;
 
+	if (place_refuse_guarantee(view, fail) || place_refuse_pin(view, fail))
+		return -1;
 	place_search_shortage(view, &shortage);
 	if (shortage.mask == 0)
 		return place_refuse_gpus(view, fail);

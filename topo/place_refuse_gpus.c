@@ -126,17 +126,10 @@ static unsigned count_matched(const struct place_view *view, size_t request)
 /* The first request that cannot be met together with those before it. */
 static size_t blame(const struct place_view *view)
 {
-	struct place_choice choice = { 0 };
-	unsigned all = (1U << view->place_count) - 1;
 	size_t request = 0;
 
-	choice.picks = mem_alloc(view->host->gpus->count, sizeof *choice.picks);
-	choice.gpus_at = mem_alloc(view->machine->node_count + 1, sizeof *choice.gpus_at);
-	while (request + 1 < view->request->gpu_count &&
-	       place_gpus_choose(view, request + 1, all, NULL, false, &choice))
+	while (request + 1 < view->request->gpu_count && place_splits_any(view, request + 1))
 		request++;
-	free(choice.picks);
-	free(choice.gpus_at);
 	return request;
 }
 

@@ -30,7 +30,7 @@ static char *describe_normal(const struct place_view *view, size_t at)
 	const struct machine_node *node = &view->machine->nodes[at];
 	CLEANUP(text) char *normal = size_format_about(place_memory_normal(view, at));
 	CLEANUP(text) char *total = size_format_about(node->memory_total_bytes);
-	CLEANUP(text) char *kept = size_format(PLACE_NODE_RESERVE_BYTES);
+	CLEANUP(text) char *kept = size_format(place_rules_reserve(view));
 	char *text;
 
 	if (view->empty && strcmp(total, normal) == 0)

@@ -2,69 +2,26 @@
 #include "topo/place_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/base/size.h"
 
 static const struct place_taken nothing;
 
-static int kind_descending(const void *a, const void *b)
+static void gather_memory(struct place_view *view)
 {
-	int left = *(const int *)a;
-	int right = *(const int *)b;
+	const uint64_t sizes[] = { SIZE_GIB, 2 * SIZE_MIB, 0 };
+	size_t count = view->machine->node_count;
 
-	return (left < right) - (left > right);
-}
-
-static void gather_kinds(struct place_view *view)
-{
-	const struct machine *machine = view->machine;
-	int *kinds = mem_alloc(machine->cpu_count, sizeof *kinds);
-	size_t count = 0;
-
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		if (machine->cpus[i].usable)
-			kinds[count++] = machine->cpus[i].kind;
-	qsort(kinds, count, sizeof *kinds, kind_descending);
-	for (size_t i = 0; i < count; i++)
-		if (i == 0 || kinds[i] != kinds[i - 1])
-			kinds[view->kind_count++] = kinds[i];
-	view->kinds = kinds;
-}
-
-static void gather_free_cpus(struct place_view *view)
-{
-	const struct machine *machine = view->machine;
-
-	view->free_cpus = hwloc_bitmap_alloc();
-	for (size_t i = 0; i < machine->cpu_count; i++)
-		if (machine->cpus[i].usable)
-			hwloc_bitmap_set(view->free_cpus, machine->cpus[i].os_index);
-	for (size_t node = 0; node < machine->node_count; node++) {
-		hwloc_bitmap_t own = place_host_cpus(machine, node);
-
-		hwloc_bitmap_andnot(view->free_cpus, view->free_cpus, own);
-		hwloc_bitmap_free(own);
+	view->open_bytes = mem_alloc(count, sizeof *view->open_bytes);
+	view->most_bytes[0] = mem_alloc(count, sizeof *view->most_bytes[0]);
+	view->most_bytes[1] = mem_alloc(count, sizeof *view->most_bytes[1]);
+	for (size_t node = 0; node < count; node++) {
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+			view->open_bytes[node] += place_memory_room(view, node, sizes[i]);
+		view->most_bytes[0][node] = place_memory_most(view, node, SIZE_GIB);
+		view->most_bytes[1][node] = place_memory_most(view, node, 2 * SIZE_MIB);
 	}
-	for (size_t i = 0; i < view->taken->cpus_count; i++)
-		hwloc_bitmap_andnot(view->free_cpus, view->free_cpus, view->taken->cpus[i].cpus);
-}
-
-static void gather_cpus(struct place_view *view)
-{
-	const struct machine *machine = view->machine;
-
-	gather_kinds(view);
-	gather_free_cpus(view);
-	view->kind_cpus = mem_alloc(view->kind_count + 1, sizeof *view->kind_cpus);
-	for (size_t kind = 0; kind < view->kind_count; kind++) {
-		view->kind_cpus[kind] = hwloc_bitmap_alloc();
-		for (size_t i = 0; i < machine->cpu_count; i++)
-			if (machine->cpus[i].kind == view->kinds[kind] &&
-			    hwloc_bitmap_isset(view->free_cpus, machine->cpus[i].os_index))
-				hwloc_bitmap_set(view->kind_cpus[kind], machine->cpus[i].os_index);
-	}
-	view->kind_cpus[view->kind_count] = hwloc_bitmap_dup(view->free_cpus);
 }
 
 struct place_view *place_view_new(const struct place_request *request, const struct host *host,
@@ -73,11 +30,13 @@ struct place_view *place_view_new(const struct place_request *request, const str
 	struct place_view *view = mem_alloc(1, sizeof *view);
 
 	view->request = request;
+	view->rules = place_rules_of(request);
 	view->host = host;
 	view->machine = host->machine;
 	view->taken = empty ? &nothing : taken;
 	view->empty = empty;
-	gather_cpus(view);
+	place_cpus_gather(view);
+	gather_memory(view);
 	place_gpus_gather(view);
 	return view;
 }
@@ -87,11 +46,10 @@ void place_view_free(struct place_view *view)
 	if (view == NULL)
 		return;
 	place_gpus_done(view);
-	for (size_t kind = 0; kind <= view->kind_count; kind++)
-		hwloc_bitmap_free(view->kind_cpus[kind]);
-	free(view->kind_cpus);
-	free(view->kinds);
-	hwloc_bitmap_free(view->free_cpus);
+	place_cpus_done(view);
+	free(view->open_bytes);
+	free(view->most_bytes[0]);
+	free(view->most_bytes[1]);
 	free(view);
 }
 

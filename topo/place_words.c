@@ -49,3 +49,10 @@ const char *place_words_best(const struct place_view *view, const struct place_s
 	return shortage->node_count == 1 ? "; no other node with such GPUs has more"
 					 : "; no other nodes with such GPUs have more";
 }
+
+char *place_words_cpus(hwloc_const_bitmap_t cpus)
+{
+	CLEANUP(text) char *list = machine_cpus_format(cpus);
+
+	return text_format("CPU%s %s", hwloc_bitmap_weight(cpus) == 1 ? "" : "s", list);
+}

@@ -19,9 +19,10 @@ static struct device *owner(const struct root *root, struct device_list *list, c
 	char *slash;
 
 	while (real != NULL && (slash = strrchr(real, '/')) != NULL) {
-		for (size_t i = 0; i < list->count; i++)
-			if (text_equal(list->devices[i].address, slash + 1))
-				return &list->devices[i];
+		const struct device *found = device_find(list, slash + 1);
+
+		if (found != NULL)
+			return &list->devices[found - list->devices];
 		*slash = '\0';
 	}
 	return NULL;

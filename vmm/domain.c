@@ -262,57 +262,6 @@ static void make_mac(char mac[18], const char *uuid)
 	snprintf(mac, 18, "52:54:00:%.2s:%.2s:%.2s", low, low + 2, low + 4);
 }
 
-static int vcpu_package(const struct domain *domain, size_t vcpu)
-{
-	const struct machine_cpu *cpu = machine_cpu(domain->host->machine,
-						    domain->placement->vcpus[vcpu].cpu);
-
-	return cpu == NULL ? -1 : (int)cpu->package;
-}
-
-static unsigned package_runs(const struct domain *domain)
-{
-	unsigned runs = 1;
-
-	for (size_t i = 1; i < domain->placement->vcpu_count; i++)
-		if (vcpu_package(domain, i) != vcpu_package(domain, i - 1))
-			runs++;
-	return runs;
-}
-
-/* Whether @sockets equal runs of vCPUs lie on one package each, no two runs on the same. */
-static bool sockets_are_true(const struct domain *domain, unsigned sockets)
-{
-	size_t count = domain->placement->vcpu_count;
-	size_t each = count / sockets;
-
-	if (count % sockets != 0)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j += each)
-			if ((i / each == j / each) !=
-			    (vcpu_package(domain, i) == vcpu_package(domain, j)))
-				return false;
-	return true;
-}
-
-/* A guest socket per host package if that comes out even, else one: never a split package. */
-static void set_topology(struct domain *domain)
-{
-	unsigned vcpus = (unsigned)domain->placement->vcpu_count;
-	unsigned threads = domain->placement->threads_per_core;
-	unsigned sockets = package_runs(domain);
-
-	if (!sockets_are_true(domain, sockets))
-		sockets = 1;
-	if (threads == 0 || vcpus / sockets % threads != 0)
-		threads = 1;
-	domain->sockets = sockets;
-	domain->dies = 1;
-	domain->threads = threads;
-	domain->cores = vcpus / sockets / threads;
-}
-
 struct domain *domain_build(const struct spec *spec, const struct host *host,
 			    const struct placement *placement, const struct descriptor *firmware,
 			    const struct domain_identity *identity, const bool *is_block)
@@ -330,7 +279,10 @@ struct domain *domain_build(const struct spec *spec, const struct host *host,
 	if (domain->hostdev_count > 1)
 		qsort(domain->hostdevs, domain->hostdev_count, sizeof *domain->hostdevs,
 		      by_gpu_and_function);
-	set_topology(domain);
+	domain->sockets = placement->topology.sockets;
+	domain->dies = placement->topology.dies;
+	domain->cores = placement->topology.cores;
+	domain->threads = placement->topology.threads;
 	return domain;
 }
 

@@ -23,6 +23,19 @@ xmlNodePtr domxml_child(xmlNodePtr parent, const char *name)
 	return there(xmlNewChild(parent, NULL, BAD_CAST name, NULL));
 }
 
+xmlNodePtr domxml_child_of(xmlNodePtr parent, const char *name, xmlNsPtr space)
+{
+	xmlNodePtr node = domxml_child(parent, name);
+
+	xmlSetNs(node, space);
+	return node;
+}
+
+xmlNsPtr domxml_namespace(xmlNodePtr node, const char *uri, const char *prefix)
+{
+	return there(xmlNewNs(node, BAD_CAST uri, BAD_CAST prefix));
+}
+
 /* U+FFFE and U+FFFF, the two that are well-formed UTF-8 but no XML 1.0 characters. */
 static bool has_noncharacter(const char *text)
 {
@@ -202,6 +215,7 @@ char *domxml_format(const struct domain *domain)
 	domxml_cpu_add_model(root, domain);
 	add_life(root);
 	domxml_devices_add(root, domain);
+	domxml_devices_add_cliques(root, domain);
 	text = serialise(document);
 	xmlFreeDoc(document);
 	return text;

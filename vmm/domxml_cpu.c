@@ -79,9 +79,47 @@ static void add_memory(xmlNodePtr root, const struct domain *domain)
 			 vcpus < MOST_ALLOCATION_THREADS ? vcpus : MOST_ALLOCATION_THREADS);
 }
 
-static void add_pins(xmlNodePtr root, const struct placement *placement)
+static bool is_on_node(const struct domain *domain, unsigned cpu, unsigned os_index)
 {
+	const struct machine *machine = domain->host->machine;
+	const struct machine_cpu *found = machine_cpu(machine, cpu);
+
+	return found != NULL && machine->nodes[found->node].os_index == os_index;
+}
+
+/*
+ * libvirt 9.0 binds the threads that allocate a cell's memory to its node (thread-context), and QEMU 7.2 does
+ * not start if its own threads may use no CPU there; libvirt 9.2 knows. So a cell on a node where the
+ * emulator has no CPU lends it that of its last vCPU.
+ */
+static hwloc_bitmap_t emulator_cpus(const struct domain *domain)
+{
+	const struct placement *placement = domain->placement;
+	hwloc_bitmap_t cpus = hwloc_bitmap_dup(placement->emulator_cpus);
+
+	for (size_t i = 0; i < placement->cell_count; i++) {
+		unsigned node = placement->cells[i].host_node;
+		bool has_one = false;
+		int last = -1;
+		unsigned cpu;
+
+		hwloc_bitmap_foreach_begin(cpu, placement->emulator_cpus)
+			has_one |= is_on_node(domain, cpu, node);
+		hwloc_bitmap_foreach_end();
+		for (size_t j = 0; j < placement->vcpu_count; j++)
+			if (placement->vcpus[j].cell == i)
+				last = (int)placement->vcpus[j].cpu;
+		if (!has_one && last >= 0)
+			hwloc_bitmap_set(cpus, (unsigned)last);
+	}
+	return cpus;
+}
+
+static void add_pins(xmlNodePtr root, const struct domain *domain)
+{
+	const struct placement *placement = domain->placement;
 	xmlNodePtr cputune = domxml_child(root, "cputune");
+	hwloc_bitmap_t emulator = emulator_cpus(domain);
 	xmlNodePtr pin;
 
 	for (size_t i = 0; i < placement->vcpu_count; i++) {
@@ -89,7 +127,8 @@ static void add_pins(xmlNodePtr root, const struct placement *placement)
 		domxml_attribute(pin, "vcpu", "%zu", i);
 		domxml_attribute(pin, "cpuset", "%u", placement->vcpus[i].cpu);
 	}
-	add_list(domxml_child(cputune, "emulatorpin"), "cpuset", placement->emulator_cpus);
+	add_list(domxml_child(cputune, "emulatorpin"), "cpuset", emulator);
+	hwloc_bitmap_free(emulator);
 	pin = domxml_child(cputune, "iothreadpin");
 	domxml_attribute(pin, "iothread", "1");
 	add_list(pin, "cpuset", placement->emulator_cpus);
@@ -121,7 +160,7 @@ void domxml_cpu_add_resources(xmlNodePtr root, const struct domain *domain)
 	domxml_leaf(root, "vcpu", "%zu", domain->placement->vcpu_count);
 	domxml_attribute(xmlGetLastChild(root), "placement", "static");
 	domxml_leaf(root, "iothreads", "1");
-	add_pins(root, domain->placement);
+	add_pins(root, domain);
 	add_nodes(root, domain->placement);
 }
 

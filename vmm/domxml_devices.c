@@ -2,7 +2,8 @@
 #include "vmm/base/text.h"
 #include "vmm/domxml_internal.h"
 
-#define LOG_DIRECTORY "/var/log/libvirt/qemu"
+#define LOG_DIRECTORY  "/var/log/libvirt/qemu"
+#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* Every address is explicit: what libvirt places itself may land on a GPU's port, or on a new one. */
 static void add_address(xmlNodePtr device, const struct domain_address *address)
@@ -139,25 +140,33 @@ static void add_source(xmlNodePtr hostdev, const struct device *device)
 	domxml_attribute(address, "function", "0x%x", device->function);
 }
 
+/* Names of the user's own ("ua-"), by which <qemu:override> finds the device. */
+static void add_alias(xmlNodePtr node, const char *attribute, const struct domain_hostdev *hostdev)
+{
+	const struct device *device = hostdev->device;
+
+	if (hostdev->seen_by_guest)
+		domxml_attribute(node, attribute, "ua-gpu%zu-f%u", hostdev->gpu,
+				 hostdev->address.function);
+	else
+		domxml_attribute(node, attribute, "ua-held-%04x-%02x-%02x-%x", device->domain,
+				 device->bus, device->slot, device->function);
+}
+
 static void add_hostdev(xmlNodePtr devices, const struct domain_hostdev *hostdev)
 {
 	xmlNodePtr node = domxml_child(devices, "hostdev");
-	const struct device *device = hostdev->device;
-	xmlNodePtr alias;
 
 	domxml_attribute(node, "mode", "subsystem");
 	domxml_attribute(node, "type", "pci");
 	domxml_attribute(node, "managed", "yes");
 	domxml_attribute(domxml_child(node, "driver"), "name", "vfio");
-	add_source(node, device);
-	alias = domxml_child(node, "alias");
+	add_source(node, hostdev->device);
+	add_alias(domxml_child(node, "alias"), "name", hostdev);
 	if (!hostdev->seen_by_guest) {
-		domxml_attribute(alias, "name", "ua-held-%04x-%02x-%02x-%x", device->domain,
-				 device->bus, device->slot, device->function);
 		domxml_attribute(domxml_child(node, "address"), "type", "unassigned");
 		return;
 	}
-	domxml_attribute(alias, "name", "ua-gpu%zu-f%u", hostdev->gpu, hostdev->address.function);
 	/* The card's own firmware has run on the host; OVMF would only be slowed down by it. */
 	domxml_attribute(domxml_child(node, "rom"), "bar", "off");
 	add_address(node, &hostdev->address);
@@ -176,4 +185,42 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 	for (size_t i = 0; i < domain->hostdev_count; i++)
 		add_hostdev(devices, &domain->hostdevs[i]);
 	domxml_attribute(domxml_child(devices, "memballoon"), "model", "none");
+}
+
+/* The clique of @hostdev, if it is a GPU itself and not what comes along with one; else -1. */
+static int clique_of(const struct domain *domain, const struct domain_hostdev *hostdev)
+{
+	const struct place_gpu *gpu = &domain->placement->gpus[hostdev->gpu];
+
+	return hostdev->seen_by_guest && hostdev->device == gpu->gpu->device ? gpu->clique : -1;
+}
+
+/*
+ * QEMU then shows NVIDIA's driver a capability by which it knows its peers (QEMU 7.2, hw/vfio/pci-quirks.c,
+ * "NVIDIA GPUDirect P2P"). libvirt has no word for it, so the property is written past it; that taints the
+ * domain (libvirt 8.2, drvqemu, "Overriding properties of QEMU devices").
+ */
+void domxml_devices_add_cliques(xmlNodePtr root, const struct domain *domain)
+{
+	xmlNodePtr override = NULL;
+	xmlNsPtr space = NULL;
+
+	for (size_t i = 0; i < domain->hostdev_count; i++) {
+		int clique = clique_of(domain, &domain->hostdevs[i]);
+		xmlNodePtr device, property;
+
+		if (clique < 0)
+			continue;
+		if (override == NULL) {
+			space = domxml_namespace(root, QEMU_NAMESPACE, "qemu");
+			override = domxml_child_of(root, "override", space);
+		}
+		device = domxml_child_of(override, "device", space);
+		add_alias(device, "alias", &domain->hostdevs[i]);
+		property = domxml_child_of(domxml_child_of(device, "frontend", space), "property",
+					   space);
+		domxml_attribute(property, "name", "x-nv-gpudirect-clique");
+		domxml_attribute(property, "type", "unsigned");
+		domxml_attribute(property, "value", "%d", clique);
+	}
 }

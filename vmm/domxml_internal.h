@@ -10,7 +10,13 @@
 /* A new last child of @parent. Never NULL: libxml2 running out of memory ends the process (mem.h). */
 xmlNodePtr domxml_child(xmlNodePtr parent, const char *name);
 
-/* The same with text in it. */
+/* As domxml_child(), in @space. */
+xmlNodePtr domxml_child_of(xmlNodePtr parent, const char *name, xmlNsPtr space);
+
+/* A namespace of @uri, written @prefix, that @node and what is below it can be in. Never NULL. */
+xmlNsPtr domxml_namespace(xmlNodePtr node, const char *uri, const char *prefix);
+
+/* As domxml_child(), with text in it. */
 void domxml_leaf(xmlNodePtr parent, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -35,5 +41,8 @@ void domxml_cpu_add_model(xmlNodePtr root, const struct domain *domain);
 
 /* <devices>. */
 void domxml_devices_add(xmlNodePtr root, const struct domain *domain);
+
+/* <qemu:override>: which GPUs may reach each other's memory. Nothing if none may. */
+void domxml_devices_add_cliques(xmlNodePtr root, const struct domain *domain);
 
 #endif

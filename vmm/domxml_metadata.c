@@ -5,17 +5,9 @@
 #include "vmm/domxml.h"
 #include "vmm/domxml_internal.h"
 
-static xmlNodePtr add(xmlNodePtr parent, const char *name, xmlNsPtr space)
-{
-	xmlNodePtr node = domxml_child(parent, name);
-
-	xmlSetNs(node, space);
-	return node;
-}
-
 static void add_function(xmlNodePtr gpu, const struct domain_hostdev *hostdev, xmlNsPtr space)
 {
-	xmlNodePtr function = add(gpu, "function", space);
+	xmlNodePtr function = domxml_child_of(gpu, "function", space);
 	const struct device *device = hostdev->device;
 
 	domxml_attribute(function, "address", "%s", device->address);
@@ -32,24 +24,22 @@ void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 	const struct spec *spec = domain->spec;
 	const struct placement *placement = domain->placement;
 	xmlNodePtr vm = domxml_child(domxml_child(root, "metadata"), "vm");
-	xmlNsPtr space = xmlNewNs(vm, BAD_CAST DOMXML_NAMESPACE, BAD_CAST "gpuvm");
+	xmlNsPtr space = domxml_namespace(vm, DOMXML_NAMESPACE, "gpuvm");
 	xmlNodePtr node;
 
-	if (space == NULL)
-		abort();
 	xmlSetNs(vm, space);
-	node = add(vm, "owner", space);
+	node = domxml_child_of(vm, "owner", space);
 	domxml_attribute(node, "uid", "%u", domain->identity.uid);
 	domxml_attribute(node, "name", "%s", domain->identity.user);
 	if (spec->autostart)
-		add(vm, "autostart", space);
+		domxml_child_of(vm, "autostart", space);
 	domxml_leaf(vm, "spec", "%s", spec->text);
 	node = xmlGetLastChild(vm);
 	xmlSetNs(node, space);
 	domxml_attribute(node, "file", "%s", spec->file);
 	domxml_attribute(node, "directory", "%s", spec->directory);
 	for (size_t i = 0; i < placement->gpu_count; i++) {
-		node = add(vm, "gpu", space);
+		node = domxml_child_of(vm, "gpu", space);
 		domxml_attribute(node, "address", "%s", placement->gpus[i].gpu->device->address);
 		for (size_t j = 0; j < domain->hostdev_count; j++)
 			if (domain->hostdevs[j].gpu == i)

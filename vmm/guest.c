@@ -14,12 +14,12 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/cpulist.h"
 #include "vmm/domxml.h"
 #include "vmm/guest_internal.h"
 
 enum {
 	MOST_XML_BYTES = 16 << 20, /* libvirt's own limit for a string is 4 MiB */
-	MOST_CPU = 65535,
 };
 
 CLEANUP_DEFINE(document, xmlDoc, xmlFreeDoc)
@@ -137,46 +137,6 @@ static int read_hostdevs(struct guest *guest, xmlXPathContext *context, struct f
 	return 0;
 }
 
-/* One item of libvirt's list: "3", "0-3", or "^2" to take one out again. */
-static int read_cpu_item(char *item, hwloc_bitmap_t cpus)
-{
-	bool out = *item == '^';
-	char *dash = strchr(item, '-');
-	unsigned first, last;
-
-	if (dash != NULL)
-		*dash++ = '\0';
-	if (guest_read_unsigned(item + out, &first) < 0)
-		return -1;
-	last = first;
-	if (dash != NULL && (out || guest_read_unsigned(dash, &last) < 0))
-		return -1;
-	if (last < first || last > MOST_CPU)
-		return -1;
-	if (out)
-		hwloc_bitmap_clr(cpus, first);
-	else
-		hwloc_bitmap_set_range(cpus, first, (int)last);
-	return 0;
-}
-
-/* Adds the CPUs of one list to @cpus. */
-static int read_cpus(const char *list, hwloc_bitmap_t cpus)
-{
-	CLEANUP(text) char *copy = mem_strdup(list);
-	hwloc_bitmap_t these = hwloc_bitmap_alloc();
-	char *rest = copy;
-	char *item;
-	int result = 0;
-
-	while (result == 0 && (item = strsep(&rest, ",")) != NULL)
-		result = read_cpu_item(text_trim(item), these);
-	if (result == 0)
-		hwloc_bitmap_or(cpus, cpus, these);
-	hwloc_bitmap_free(these);
-	return result;
-}
-
 /* A vCPU without a pin of its own runs on the domain's cpuset, if there is one. */
 static int read_pins(struct guest *guest, xmlXPathContext *context, struct fail *fail)
 {
@@ -187,11 +147,11 @@ static int read_pins(struct guest *guest, xmlXPathContext *context, struct fail 
 	for (size_t i = 0; i < guest_found_count(found); i++) {
 		CLEANUP(text) char *pin = take(xmlNodeGetContent(found->nodesetval->nodeTab[i]));
 
-		if (read_cpus(pin, guest->vcpu_cpus) < 0)
+		if (cpulist_parse(pin, guest->vcpu_cpus) != NULL)
 			return unreadable(fail, guest, "malformed CPU list: ", pin);
 	}
 	if (cpuset != NULL && guest_found_count(found) < guest->vcpus &&
-	    read_cpus(cpuset, guest->vcpu_cpus) < 0)
+	    cpulist_parse(cpuset, guest->vcpu_cpus) != NULL)
 		return unreadable(fail, guest, "malformed CPU list: ", cpuset);
 	return 0;
 }
@@ -240,6 +200,7 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 		return unreadable(fail, guest, "it has no name", "");
 	if (read_resources(guest, context, fail) < 0 || read_hostdevs(guest, context, fail) < 0)
 		return -1;
+	guest_read_memory(guest, context);
 	guest_read_metadata(guest, context);
 	return 0;
 }
@@ -276,6 +237,9 @@ void guest_free(struct guest *guest)
 	}
 	for (size_t i = 0; i < guest->problem_count; i++)
 		free(guest->problems[i]);
+	for (size_t i = 0; i < guest->memory_count; i++)
+		hwloc_bitmap_free(guest->memory[i].nodes);
+	free(guest->memory);
 	free(guest->functions);
 	free(guest->problems);
 	free(guest->hostdevs);

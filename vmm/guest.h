@@ -22,6 +22,13 @@ struct guest_function {
 	char *driver_override; /* NULL: none was set */
 };
 
+/* A part of a guest's memory; the whole of it, unless cells have nodes of their own. */
+struct guest_memory {
+	hwloc_bitmap_t nodes; /* the host's, by os index; empty: any */
+	uint64_t page_bytes;  /* 0: normal pages */
+	uint64_t bytes;
+};
+
 struct guest {
 	char *name;
 	char *uuid;   /* NULL: not defined yet */
@@ -33,6 +40,10 @@ struct guest {
 	bool autostart; /* gpuvm's own, from the metadata */
 	unsigned vcpus;
 	uint64_t memory_bytes;
+	struct guest_memory
+		*memory; /* at least one; sums up to memory_bytes or, damaged, to less */
+	size_t memory_count;
+	bool allocates_at_start; /* all its memory, before it runs: huge pages, locked, pinned for VFIO... */
 	struct guest_function
 		*functions; /* recorded by gpuvm: the GPUs' functions and what is held with them */
 	size_t function_count;

@@ -33,6 +33,12 @@ char *guest_attribute(xmlNode *node, const char *name);
 /* Decimal and nothing else. Returns -1 otherwise. */
 int guest_read_unsigned(const char *text, unsigned *ret);
 
+/*
+ * Where the guest's memory lies, and in what pages (formatdomain: numatune, memoryBacking, cpu/numa), when
+ * the rest was read before. What is malformed counts as not written: libvirt has checked it.
+ */
+void guest_read_memory(struct guest *guest, xmlXPathContext *context);
+
 /* Takes @text. */
 void guest_add_problem(struct guest *guest, char *text);
 

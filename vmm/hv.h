@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libvirt, as little of it as gpuvm needs. The only file that includes its headers. Every failure is
+ * libvirt, as little of it as gpuvm needs. Only the hv files include its headers. Every failure is
  * FAIL_HV with libvirt's own text as the cause, except where first contact fails for a reason that the
  * host's admin can mend: those are FAIL_HOST with the next command.
  * Source: libvirt 9.0 API reference (libvirt-domain, libvirt-network, libvirt-nodedev).
@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
@@ -45,7 +46,8 @@ const char *hv_state_name(enum hv_state state);
 struct hv_domain {
 	char *name, *uuid;
 	enum hv_state state;
-	bool is_active;     /* holds its devices */
+	bool is_active; /* holds its devices */
+	bool is_starting; /* active, and QEMU does not run yet: it may be taking its memory just now */
 	bool is_persistent; /* defined */
 	bool has_managed_save;
 	char *paused_reason; /* "user", "I/O error", ...; NULL unless HV_PAUSED */
@@ -65,6 +67,12 @@ CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 
 /* The one named @name, or NULL. Borrows. */
 const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
+
+/*
+ * Memory of the host that the active domain @uuid has taken so far, huge pages not counted (virDomainMemoryStats,
+ * RSS). 0 if libvirt does not tell. Can wait for another job of that domain.
+ */
+uint64_t hv_resident_bytes(struct hv *hv, const char *uuid);
 
 /* Defines or redefines. Not checked against libvirt's schema, which costs more than all of gpuvm's own work: the
  * tests do that for every shape of domain. */

@@ -103,10 +103,8 @@ static void connect_for_plan(struct launch *launch)
 {
 	CLEANUP(fail) struct fail unreachable = { 0 };
 
-	if (!launch->root->live) {
-		launch->libvirt_unknown = mem_strdup("the host was read with --root");
+	if (!launch->root->live)
 		return;
-	}
 	if (hv_open(uri(launch), HV_READ, &launch->hv, &unreachable) < 0)
 		launch->libvirt_unknown = text_format("%s (%s)", unreachable.items[0].what,
 						      unreachable.items[0].cause);
@@ -115,11 +113,15 @@ static void connect_for_plan(struct launch *launch)
 static int look(struct launch *launch, struct fail *fail)
 {
 	launch->disk_is_block = mem_alloc(launch->spec->disk_count, sizeof(bool));
-	if (host_read(launch->root, &launch->host, fail) < 0)
+	if (host_read(launch->root, &launch->host, fail) < 0 ||
+	    policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail) < 0)
 		return -1;
-	return usage_read(launch->hv,
-			  launch->root->live ? launch->options.lease_directory : "/nonexistent",
-			  launch->host->machine, launch->spec->name, &launch->usage, fail);
+	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
+		       launch->host->machine, launch->spec->name, &launch->usage, fail) < 0)
+		return -1;
+	if (!launch->root->live && launch->usage->domains == NULL)
+		launch->libvirt_unknown = mem_strdup("the host was read with --root");
+	return 0;
 }
 
 /* Whether the VM's name is free, or its own already; finds its UUID. */
@@ -149,28 +151,18 @@ static int identify(struct launch *launch, struct fail *fail)
 	return 0;
 }
 
-/* The pure part: nothing is read but firmware descriptors, nothing is changed. */
-static int decide(struct launch *launch, struct fail *fail)
+static bool wants_p2p(const struct spec *spec)
 {
-	const struct spec *spec = launch->spec;
-	struct place_taken taken = usage_taken(launch->usage);
-	const struct usage_vm *vm = usage_vm(launch->usage, spec->name);
+	for (size_t i = 0; i < spec->gpu_count; i++)
+		if (spec->gpus[i].p2p == SPEC_P2P_AUTO)
+			return true;
+	return false;
+}
+
+/* One per [gpu] section. The caller frees. */
+static struct place_gpu_request *gpu_requests_of(const struct spec *spec)
+{
 	struct place_gpu_request *gpus = mem_alloc(spec->gpu_count, sizeof *gpus);
-	struct place_request request = { .vcpus = spec->vcpus,
-					 .memory_bytes = spec->memory_bytes,
-					 .policy = spec->policy,
-					 .hugepages = spec->hugepages,
-					 .gpus = gpus,
-					 .gpu_count = spec->gpu_count,
-					 .file = spec->file,
-					 .vcpus_line = spec->vcpus_line,
-					 .memory_line = spec->memory_line,
-					 .policy_line = spec->policy_line,
-					 .hugepages_line = spec->hugepages_line };
-	struct domain_identity identity = { .uuid = launch->uuid,
-					    .user = launch->owner->name,
-					    .uid = launch->owner->uid };
-	int result;
 
 	for (size_t i = 0; i < spec->gpu_count; i++)
 		gpus[i] = (struct place_gpu_request){
@@ -182,7 +174,47 @@ static int decide(struct launch *launch, struct fail *fail)
 			.line = spec->gpus[i].line,
 			.label = spec->gpus[i].label
 		};
-	result = place(&request, launch->host, &taken, &launch->placement, fail);
+	return gpus;
+}
+
+/* Borrows from all three. */
+static struct place_request request_of(const struct spec *spec, const struct policy *policy,
+				       const struct place_gpu_request *gpus)
+{
+	return (struct place_request){ .vcpus = spec->vcpus,
+				       .memory_bytes = spec->memory_bytes,
+				       .policy = spec->policy,
+				       .hugepages = spec->hugepages,
+				       .gpus = gpus,
+				       .gpu_count = spec->gpu_count,
+				       .threads = spec->threads,
+				       .pin = spec->pin,
+				       .emulator = spec->emulator,
+				       .p2p = wants_p2p(spec),
+				       .rules = &policy->rules,
+				       .file = spec->file,
+				       .threads_line = spec->threads_line,
+				       .pin_line = spec->pin_line,
+				       .emulator_line = spec->emulator_line,
+				       .vcpus_line = spec->vcpus_line,
+				       .memory_line = spec->memory_line,
+				       .policy_line = spec->policy_line,
+				       .hugepages_line = spec->hugepages_line };
+}
+
+/* The pure part: nothing is read but firmware descriptors, nothing is changed. */
+static int decide(struct launch *launch, struct fail *fail)
+{
+	const struct spec *spec = launch->spec;
+	struct place_taken taken = usage_taken(launch->usage);
+	const struct usage_vm *vm = usage_vm(launch->usage, spec->name);
+	struct place_gpu_request *gpus = gpu_requests_of(spec);
+	struct place_request request = request_of(spec, launch->policy, gpus);
+	struct domain_identity identity = { .uuid = launch->uuid,
+					    .user = launch->owner->name,
+					    .uid = launch->owner->uid };
+	int result = place(&request, launch->host, &taken, &launch->placement, fail);
+
 	free(gpus);
 	if (result < 0)
 		return -1;
@@ -342,6 +374,7 @@ void launch_free(struct launch *launch)
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);
 	usage_free(launch->usage);
+	policy_free(launch->policy);
 	host_free(launch->host);
 	hv_close(launch->hv);
 	spec_free(launch->spec);

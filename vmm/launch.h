@@ -2,7 +2,7 @@
 /*
  * The one orchestrator: from a spec to a running VM.
  *
- *     spec -> host -> what is taken -> placement -> firmware -> domain -> XML -> libvirt
+ *     spec -> host and its policy -> what is taken -> placement -> firmware -> domain -> XML -> libvirt
  *
  * launch_plan() goes as far as the XML and changes nothing. launch_start() goes the same way behind the
  * lease gate, claims, defines and starts; until all decisions have succeeded nothing on the host changes,
@@ -22,6 +22,7 @@
 #include "vmm/domain.h"
 #include "vmm/hv.h"
 #include "vmm/owner.h"
+#include "vmm/policy.h"
 #include "vmm/spec.h"
 #include "vmm/usage.h"
 
@@ -51,6 +52,7 @@ struct launch {
 	struct owner *owner;
 	struct spec *spec;
 	struct host *host;
+	struct policy *policy; /* the host's */
 	struct hv *hv;         /* NULL: libvirt was not asked */
 	char *libvirt_unknown; /* why it was not; NULL if it was */
 	struct usage *usage;

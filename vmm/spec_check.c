@@ -5,46 +5,27 @@
 
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
+#include "vmm/spec_keys.h"
 
-const struct spec_value *spec_check_value(const struct spec_part *part, const char *key)
-{
-	for (size_t i = 0; i < part->value_count; i++)
-		if (!part->values[i].is_guess && strcmp(part->values[i].row->key, key) == 0)
-			return &part->values[i];
-	return NULL;
-}
-
-/* The value written for @key in the section @name that cannot be repeated, or NULL. */
-static const struct spec_value *find_value(const struct spec_parts *parts, const char *name,
-					   const char *key)
-{
-	const struct spec_value *value = NULL;
-
-	for (size_t i = 0; i < parts->count && value == NULL; i++)
-		if (strcmp(parts->items[i].row->name, name) == 0)
-			value = spec_check_value(&parts->items[i], key);
-	return value;
-}
-
-static void check_count(struct spec *spec, const struct spec_part *part, struct fail *fail)
+static void check_count(struct spec *spec, const struct keys_part *part, struct fail *fail)
 {
 	struct spec_gpu *gpu = &spec->gpus[part->position];
-	const struct spec_value *count = spec_check_value(part, "count");
+	const struct keys_value *count = keys_read_value(part, "count");
 
 	if (count == NULL) {
 		gpu->count = gpu->address_count == 0 ? 1 : (unsigned)gpu->address_count;
 	} else if (gpu->count != 0 && gpu->address_count != 0 && gpu->count != gpu->address_count) {
-		spec_value_refuse(count, fail, "address names %zu", gpu->address_count);
+		keys_value_refuse(count, fail, "address names %zu", gpu->address_count);
 		fail_hint(fail, "write count = %zu, or leave count out", gpu->address_count);
 	}
 }
 
 /* Finds @address in the parts before @last, and in @last before its position @before. */
-static const struct spec_part *find_address(const struct spec *spec, const struct spec_parts *parts,
-					    const struct spec_part *last, size_t before,
+static const struct keys_part *find_address(const struct spec *spec, const struct keys_parts *parts,
+					    const struct keys_part *last, size_t before,
 					    const char *address)
 {
-	for (const struct spec_part *part = parts->items; part <= last; part++) {
+	for (const struct keys_part *part = parts->items; part <= last; part++) {
 		const struct spec_gpu *gpu;
 
 		if (part->row->target != SPEC_TARGET_GPU)
@@ -57,38 +38,38 @@ static const struct spec_part *find_address(const struct spec *spec, const struc
 	return NULL;
 }
 
-static void check_addresses(const struct spec *spec, const struct spec_parts *parts,
-			    const struct spec_part *part, struct fail *fail)
+static void check_addresses(const struct spec *spec, const struct keys_parts *parts,
+			    const struct keys_part *part, struct fail *fail)
 {
 	const struct spec_gpu *gpu = &spec->gpus[part->position];
 
 	for (size_t i = 0; i < gpu->address_count; i++) {
-		const struct spec_part *first = find_address(spec, parts, part, i,
+		const struct keys_part *first = find_address(spec, parts, part, i,
 							     gpu->addresses[i]);
 
 		if (first == NULL)
 			continue;
-		spec_value_refuse(spec_check_value(part, "address"), fail, "%s is written twice",
+		keys_value_refuse(keys_read_value(part, "address"), fail, "%s is written twice",
 				  gpu->addresses[i]);
 		if (first != part)
 			fail_cause(fail, "also in %s, line %u", first->label,
-				   spec_check_value(first, "address")->line);
+				   keys_read_value(first, "address")->line);
 	}
 }
 
-static void check_image(const struct spec *spec, const struct spec_parts *parts,
-			const struct spec_part *part, struct fail *fail)
+static void check_image(const struct spec *spec, const struct keys_parts *parts,
+			const struct keys_part *part, struct fail *fail)
 {
 	const char *image = spec->disks[part->position].image;
 
-	for (const struct spec_part *other = parts->items; other < part; other++) {
+	for (const struct keys_part *other = parts->items; other < part; other++) {
 		if (other->row->target != SPEC_TARGET_DISK ||
 		    !text_equal(image, spec->disks[other->position].image) || image == NULL)
 			continue;
-		spec_value_refuse(spec_check_value(part, "image"), fail,
+		keys_value_refuse(keys_read_value(part, "image"), fail,
 				  "the image is a disk of this VM already");
 		fail_cause(fail, "%s, line %u", other->label,
-			   spec_check_value(other, "image")->line);
+			   keys_read_value(other, "image")->line);
 		return;
 	}
 }
@@ -97,37 +78,65 @@ static void check_image(const struct spec *spec, const struct spec_parts *parts,
  * Whether a pair of files enforces Secure Boot is in the keys enrolled in the template, which only the
  * descriptors that libvirt chooses by can tell: gpuvm would promise what it cannot see.
  */
-static void check_secure_boot(const struct spec *spec, const struct spec_parts *parts,
+static void check_secure_boot(const struct spec *spec, const struct keys_parts *parts,
 			      struct fail *fail)
 {
 	if (!spec->secure_boot || spec->firmware_code == NULL)
 		return;
-	spec_value_refuse(find_value(parts, "firmware", "secure_boot"), fail,
+	keys_value_refuse(keys_read_find(parts, "firmware", "secure_boot"), fail,
 			  "cannot be promised for files named by uefi");
 	fail_hint(fail, "write uefi = auto");
 }
 
-static void check_pages(const struct spec *spec, const struct spec_parts *parts, struct fail *fail)
+static void check_pages(const struct spec *spec, const struct keys_parts *parts, struct fail *fail)
 {
 	CLEANUP(text) char *near = NULL;
 
 	if (spec->hugepages != PLACE_PAGES_1_GIB || spec->memory_bytes % SIZE_GIB == 0)
 		return;
 	near = size_format((spec->memory_bytes + SIZE_GIB - 1) / SIZE_GIB * SIZE_GIB);
-	spec_value_refuse(find_value(parts, "vm", "memory"), fail,
+	keys_value_refuse(keys_read_find(parts, "vm", "memory"), fail,
 			  "not a multiple of the page size");
 	fail_cause(fail, "[numa] hugepages = 1 GiB, line %u", spec->hugepages_line);
 	fail_hint(fail, "write %s", near);
 }
 
-int spec_check(struct spec *spec, const struct spec_parts *parts, struct fail *fail)
+/* A CPU runs one vCPU and nothing else, so both lists are sets, and apart. */
+static void check_cpus(const struct spec *spec, const struct keys_parts *parts, struct fail *fail)
+{
+	const struct keys_value *pin = keys_read_find(parts, "cpu", "pin");
+	int count = spec->pin == NULL ? 0 : hwloc_bitmap_weight(spec->pin);
+
+	if (spec->pin == NULL)
+		return;
+	if (spec->vcpus != 0 && (unsigned)count != spec->vcpus) {
+		keys_value_refuse(pin, fail, "%d CPU%s for %u vCPU%s", count, count == 1 ? "" : "s",
+				  spec->vcpus, spec->vcpus == 1 ? "" : "s");
+		fail_cause(fail, "[vm] vcpus = %u, line %u", spec->vcpus, spec->vcpus_line);
+		fail_hint(fail, "write vcpus = %d, or as many CPUs as vcpus", count);
+	}
+	if (spec->emulator != NULL && hwloc_bitmap_intersects(spec->pin, spec->emulator)) {
+		CLEANUP(text) char *both = NULL;
+		hwloc_bitmap_t common = hwloc_bitmap_dup(spec->pin);
+
+		hwloc_bitmap_and(common, common, spec->emulator);
+		both = machine_cpus_format(common);
+		hwloc_bitmap_free(common);
+		keys_value_refuse(keys_read_find(parts, "cpu", "emulator"), fail, "pin has %s too",
+				  both);
+		fail_cause(fail, "[cpu] pin, line %u: a CPU that runs a vCPU runs nothing else",
+			   spec->pin_line);
+	}
+}
+
+int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *fail)
 {
 	size_t before = fail->item_count;
 
 	for (size_t i = 0; i < parts->count; i++) {
-		const struct spec_part *part = &parts->items[i];
+		const struct keys_part *part = &parts->items[i];
 
-		switch (part->row->target) {
+		switch ((enum spec_target)part->row->target) {
 		case SPEC_TARGET_GPU:
 			check_count(spec, part, fail);
 			check_addresses(spec, parts, part, fail);
@@ -141,5 +150,6 @@ int spec_check(struct spec *spec, const struct spec_parts *parts, struct fail *f
 	}
 	check_secure_boot(spec, parts, fail);
 	check_pages(spec, parts, fail);
+	check_cpus(spec, parts, fail);
 	return fail->item_count == before ? 0 : -1;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/spec_keys.h"
 
-#include <string.h>
-
+#include "vmm/base/mem.h"
 #include "vmm/base/size.h"
-#include "vmm/base/text.h"
+#include "vmm/keys_type.h"
+#include "vmm/spec.h"
+#include "vmm/spec_type.h"
 
 /* Choices are stored as their position, which therefore is the enum's value. */
 static const char *const policies[] = {
@@ -22,6 +23,18 @@ static const char *const hugepages[] = {
 	NULL,
 };
 
+static const char *const threads[] = {
+	[PLACE_WHOLE_CORES] = "whole-cores",
+	[PLACE_SHARE] = "share",
+	NULL,
+};
+
+static const char *const p2p[] = {
+	[SPEC_P2P_NO] = "no",
+	[SPEC_P2P_AUTO] = "auto",
+	NULL,
+};
+
 static const char *const formats[] = {
 	[SPEC_DISK_AUTO] = "auto",
 	[SPEC_DISK_RAW] = "raw",
@@ -29,7 +42,7 @@ static const char *const formats[] = {
 	NULL,
 };
 
-static const struct spec_section_row sections[] = {
+static const struct keys_section sections[] = {
 	{ .name = "vm", .required = true, .doc = "the machine: its name, CPUs and memory" },
 	{ .name = "gpu",
 	  .target = SPEC_TARGET_GPU,
@@ -37,6 +50,7 @@ static const struct spec_section_row sections[] = {
 	  .required = true,
 	  .doc = "GPUs to give to the VM; [gpu:NAME] adds another request" },
 	{ .name = "numa", .doc = "where CPUs and memory may lie, seen from the GPUs" },
+	{ .name = "cpu", .doc = "which of the host's CPUs the VM gets, and how" },
 	{ .name = "firmware", .doc = "the UEFI firmware" },
 	{ .name = "disk",
 	  .target = SPEC_TARGET_DISK,
@@ -47,17 +61,17 @@ static const struct spec_section_row sections[] = {
 	{ .name = NULL },
 };
 
-static const struct spec_key_row keys[] = {
+static const struct keys_row rows[] = {
 	{ .section = "vm",
 	  .key = "name",
-	  .type = SPEC_NAME,
+	  .type = &spec_type_name,
 	  .required = true,
 	  .offset = offsetof(struct spec, name),
 	  .example = "train",
 	  .doc = "the VM's name: a-z 0-9 . _ -, starts with a letter or digit, up to 63" },
 	{ .section = "vm",
 	  .key = "vcpus",
-	  .type = SPEC_COUNT,
+	  .type = &keys_type_count,
 	  .min = 1,
 	  .max = 1024,
 	  .required = true,
@@ -67,7 +81,7 @@ static const struct spec_key_row keys[] = {
 	  .doc = "virtual CPUs, each pinned to a host CPU of its own" },
 	{ .section = "vm",
 	  .key = "memory",
-	  .type = SPEC_SIZE,
+	  .type = &keys_type_size,
 	  .unit = "bytes",
 	  .min = 256 * SIZE_MIB,
 	  .max = 64 * SIZE_TIB,
@@ -79,14 +93,14 @@ static const struct spec_key_row keys[] = {
 	  .doc = "guest memory, all of it taken at the start (VFIO pins it)" },
 	{ .section = "vm",
 	  .key = "autostart",
-	  .type = SPEC_BOOLEAN,
+	  .type = &keys_type_boolean,
 	  .fallback = "no",
 	  .offset = offsetof(struct spec, autostart),
 	  .example = "yes",
 	  .doc = "whether gpuvm's systemd unit starts the VM after boot, planned anew" },
 	{ .section = "gpu",
 	  .key = "count",
-	  .type = SPEC_COUNT,
+	  .type = &keys_type_count,
 	  .min = 1,
 	  .max = 256,
 	  .offset = offsetof(struct spec_gpu, count),
@@ -95,20 +109,28 @@ static const struct spec_key_row keys[] = {
 	  .doc = "how many GPUs; not written: as many as there are addresses, else 1" },
 	{ .section = "gpu",
 	  .key = "match",
-	  .type = SPEC_MATCH,
+	  .type = &spec_type_match,
 	  .offset = offsetof(struct spec_gpu, match),
 	  .example = "10de:2330",
 	  .doc = "which GPUs: vendor:device, words of the name (H100), or any; not written: any" },
 	{ .section = "gpu",
 	  .key = "address",
-	  .type = SPEC_ADDRESSES,
+	  .type = &spec_type_addresses,
 	  .offset = offsetof(struct spec_gpu, addresses),
 	  .line_offset = offsetof(struct spec_gpu, line),
 	  .example = "0000:17:00.0, 0000:65:00.0",
 	  .doc = "exactly these GPUs, by PCI address; match, if written, must hold for each" },
+	{ .section = "gpu",
+	  .key = "p2p",
+	  .type = &keys_type_choice,
+	  .fallback = "no",
+	  .choices = p2p,
+	  .offset = offsetof(struct spec_gpu, p2p),
+	  .example = "auto",
+	  .doc = "auto: NVIDIA GPUs under one switch or root may reach each other directly" },
 	{ .section = "numa",
 	  .key = "policy",
-	  .type = SPEC_CHOICE,
+	  .type = &keys_type_choice,
 	  .fallback = "required",
 	  .choices = policies,
 	  .offset = offsetof(struct spec, policy),
@@ -117,16 +139,41 @@ static const struct spec_key_row keys[] = {
 	  .doc = "CPUs and memory on each GPU's own node, on its socket, or near if possible" },
 	{ .section = "numa",
 	  .key = "hugepages",
-	  .type = SPEC_CHOICE,
+	  .type = &keys_type_choice,
 	  .fallback = "auto",
 	  .choices = hugepages,
 	  .offset = offsetof(struct spec, hugepages),
 	  .line_offset = offsetof(struct spec, hugepages_line),
 	  .example = "1 GiB",
 	  .doc = "the size of memory pages; auto: the largest that the node has enough of" },
+	{ .section = "cpu",
+	  .key = "threads",
+	  .type = &keys_type_choice,
+	  .fallback = "whole-cores",
+	  .choices = threads,
+	  .offset = offsetof(struct spec, threads),
+	  .line_offset = offsetof(struct spec, threads_line),
+	  .example = "share",
+	  .doc = "whole cores, never shared with another VM; or single threads of them" },
+	{ .section = "cpu",
+	  .key = "pin",
+	  .type = &keys_type_cpus_or_auto,
+	  .fallback = "auto",
+	  .offset = offsetof(struct spec, pin),
+	  .line_offset = offsetof(struct spec, pin_line),
+	  .example = "4-11,36-43",
+	  .doc = "exactly these host CPUs for the vCPUs, as many as vcpus; auto: near the GPUs" },
+	{ .section = "cpu",
+	  .key = "emulator",
+	  .type = &keys_type_cpus_or_auto,
+	  .fallback = "auto",
+	  .offset = offsetof(struct spec, emulator),
+	  .line_offset = offsetof(struct spec, emulator_line),
+	  .example = "0,32",
+	  .doc = "host CPUs for QEMU's own threads; auto: those kept for the host near the VM" },
 	{ .section = "firmware",
 	  .key = "uefi",
-	  .type = SPEC_FIRMWARE,
+	  .type = &spec_type_firmware,
 	  .fallback = "auto",
 	  .offset = offsetof(struct spec, firmware_code),
 	  .line_offset = offsetof(struct spec, firmware_line),
@@ -134,7 +181,7 @@ static const struct spec_key_row keys[] = {
 	  .doc = "auto: libvirt chooses; or the code image and the template of its variables" },
 	{ .section = "firmware",
 	  .key = "secure_boot",
-	  .type = SPEC_BOOLEAN,
+	  .type = &keys_type_boolean,
 	  .fallback = "no",
 	  .offset = offsetof(struct spec, secure_boot),
 	  .line_offset = offsetof(struct spec, firmware_line),
@@ -142,7 +189,7 @@ static const struct spec_key_row keys[] = {
 	  .doc = "whether the firmware checks signatures; needs uefi = auto" },
 	{ .section = "disk",
 	  .key = "image",
-	  .type = SPEC_PATH,
+	  .type = &spec_type_path,
 	  .required = true,
 	  .offset = offsetof(struct spec_disk, image),
 	  .line_offset = offsetof(struct spec_disk, line),
@@ -150,7 +197,7 @@ static const struct spec_key_row keys[] = {
 	  .doc = "the image; a relative path starts at the spec's folder" },
 	{ .section = "disk",
 	  .key = "format",
-	  .type = SPEC_CHOICE,
+	  .type = &keys_type_choice,
 	  .fallback = "auto",
 	  .choices = formats,
 	  .offset = offsetof(struct spec_disk, format),
@@ -158,7 +205,7 @@ static const struct spec_key_row keys[] = {
 	  .doc = "auto: qcow2 if the image's name ends in .qcow2, else raw; never by content" },
 	{ .section = "network",
 	  .key = "source",
-	  .type = SPEC_NETWORK,
+	  .type = &spec_type_network,
 	  .fallback = "default",
 	  .offset = offsetof(struct spec, network),
 	  .line_offset = offsetof(struct spec, network_line),
@@ -167,121 +214,49 @@ static const struct spec_key_row keys[] = {
 	{ .key = NULL },
 };
 
-const struct spec_section_row *spec_sections(void)
+static size_t add(void *whole, const struct keys_section *section, const char *label, unsigned line)
 {
-	return sections;
+	struct spec *spec = whole;
+
+	switch ((enum spec_target)section->target) {
+	case SPEC_TARGET_GPU:
+		*MEM_APPEND(spec->gpus, spec->gpu_count) =
+			(struct spec_gpu){ .label = mem_strdup(label), .line = line };
+		return spec->gpu_count - 1;
+	case SPEC_TARGET_DISK:
+		*MEM_APPEND(spec->disks, spec->disk_count) =
+			(struct spec_disk){ .label = mem_strdup(label), .line = line };
+		return spec->disk_count - 1;
+	case SPEC_TARGET_SPEC:
+		break;
+	}
+	return 0;
 }
 
-const struct spec_key_row *spec_keys(void)
+static void *target(void *whole, const struct keys_section *section, size_t position)
 {
-	return keys;
+	struct spec *spec = whole;
+
+	switch ((enum spec_target)section->target) {
+	case SPEC_TARGET_GPU:
+		return &spec->gpus[position];
+	case SPEC_TARGET_DISK:
+		return &spec->disks[position];
+	case SPEC_TARGET_SPEC:
+		break;
+	}
+	return spec;
 }
 
-const char *spec_type_name(enum spec_type type)
+const struct keys_table *spec_keys(void)
 {
-	static const char *const names[] = {
-		[SPEC_NAME] = "name",
-		[SPEC_COUNT] = "whole number",
-		[SPEC_SIZE] = "size with a unit (MiB, GiB, TiB)",
-		[SPEC_BOOLEAN] = "yes | no",
-		[SPEC_CHOICE] = "one word of a list",
-		[SPEC_MATCH] = "vendor:device, words, or any",
-		[SPEC_ADDRESSES] = "PCI addresses, comma separated",
-		[SPEC_PATH] = "path",
-		[SPEC_FIRMWARE] = "auto | CODE.fd, VARS.fd",
-		[SPEC_NETWORK] = "NAME | bridge:NAME | none",
+	static const struct keys_table table = {
+		.sections = sections,
+		.rows = rows,
+		.start = "a spec starts with [vm]",
+		.add = add,
+		.target = target,
 	};
 
-	return names[type];
-}
-
-const struct spec_section_row *spec_keys_section(const char *name)
-{
-	for (const struct spec_section_row *row = sections; row->name != NULL; row++)
-		if (strcmp(row->name, name) == 0)
-			return row;
-	return NULL;
-}
-
-const struct spec_key_row *spec_keys_find(const char *section, const char *key)
-{
-	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
-		if (strcmp(row->section, section) == 0 && strcmp(row->key, key) == 0)
-			return row;
-	return NULL;
-}
-
-const struct spec_section_row *spec_keys_nearest_section(const char *name)
-{
-	const char *names[sizeof sections / sizeof *sections];
-	const char *nearest;
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		names[i] = sections[i].name;
-	nearest = text_nearest(name, names);
-	return nearest == NULL ? NULL : spec_keys_section(nearest);
-}
-
-int spec_keys_hint_section(const char *name, const char *label, struct fail *fail)
-{
-	const struct spec_section_row *nearest = spec_keys_nearest_section(name);
-	CLEANUP(text) char *all = NULL;
-	CLEANUP(text) char *shown = text_printable(label, 0);
-
-	if (nearest != NULL)
-		return fail_hint(fail, "write [%s%s]", nearest->name,
-				 nearest->repeatable ? shown : "");
-	for (const struct spec_section_row *row = sections; row->name != NULL; row++)
-		text_add(&all, "%s[%s]", all == NULL ? "" : ", ", row->name);
-	return fail_hint(fail, "the sections are %s", all);
-}
-
-/* The first row with @key, of any section. */
-static const struct spec_key_row *find_anywhere(const char *key)
-{
-	const struct spec_key_row *row = keys;
-
-	while (row->key != NULL && strcmp(row->key, key) != 0)
-		row++;
-	return row->key == NULL ? NULL : row;
-}
-
-/* The key nearest to @key among those of @section, or among those of all others. */
-static const struct spec_key_row *nearest_key(const char *section, bool others, const char *key)
-{
-	const char *names[sizeof keys / sizeof *keys] = { NULL };
-	const char *nearest;
-	size_t count = 0;
-
-	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
-		if ((strcmp(row->section, section) == 0) != others)
-			names[count++] = row->key;
-	nearest = text_nearest(key, names);
-	if (nearest == NULL)
-		return NULL;
-	return others ? find_anywhere(nearest) : spec_keys_find(section, nearest);
-}
-
-const struct spec_key_row *spec_keys_nearest(const char *section, const char *key)
-{
-	return find_anywhere(key) != NULL ? NULL : nearest_key(section, false, key);
-}
-
-int spec_keys_hint_key(const char *section, const char *key, struct fail *fail)
-{
-	const struct spec_key_row *home = find_anywhere(key);
-	const struct spec_key_row *own = spec_keys_nearest(section, key);
-	const struct spec_key_row *other = nearest_key(section, true, key);
-	CLEANUP(text) char *all = NULL;
-
-	if (home != NULL)
-		return fail_hint(fail, "%s belongs to [%s]", key, home->section);
-	if (own != NULL)
-		return fail_hint(fail, "write %s", own->key);
-	if (other != NULL)
-		return fail_hint(fail, "write %s, in [%s]", other->key, other->section);
-	for (const struct spec_key_row *row = keys; row->key != NULL; row++)
-		if (strcmp(row->section, section) == 0)
-			text_join(&all, ", ", row->key);
-	return fail_hint(fail, "the keys of [%s] are %s", section, all);
+	return &table;
 }

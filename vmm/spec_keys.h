@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking things up in the tables of spec.h, and hints for what is not in them. */
+/* The sections and keys of a spec. */
 #ifndef GPUVM_VMM_SPEC_KEYS_H
 #define GPUVM_VMM_SPEC_KEYS_H
 
-#include "vmm/spec.h"
+#include "vmm/keys.h"
 
-/* The row, or NULL. */
-const struct spec_section_row *spec_keys_section(const char *name);
-const struct spec_key_row *spec_keys_find(const char *section, const char *key);
+/* The struct that a section fills: keys_section.target. */
+enum spec_target {
+	SPEC_TARGET_SPEC,
+	SPEC_TARGET_GPU,
+	SPEC_TARGET_DISK,
+};
 
-/* The row that an unknown section or key is probably a misspelling of, or NULL. */
-const struct spec_section_row *spec_keys_nearest_section(const char *name);
-const struct spec_key_row *spec_keys_nearest(const char *section, const char *key);
-
-/*
- * Completes @fail's newest item: which section is meant by the unknown @name, of which @label (":second"
- * or "") was cut off. Returns -1.
- */
-int spec_keys_hint_section(const char *name, const char *label, struct fail *fail);
-
-/* The same for an unknown @key in @section, which is known. */
-int spec_keys_hint_key(const char *section, const char *key, struct fail *fail);
+/* Static; it fills a struct spec. */
+const struct keys_table *spec_keys(void);
 
 #endif

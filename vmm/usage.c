@@ -5,6 +5,8 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/snapshot.h"
+#include "vmm/usage_memory.h"
 
 static char *vm_label(const struct guest *guest)
 {
@@ -58,6 +60,25 @@ static void take_vm(struct usage *usage, const struct usage_vm *vm, const struct
 		take_cpus(usage, guest->vcpu_cpus, vm->label);
 }
 
+/*
+ * A start of gpuvm's own that is under way is in the lease records as well, with all of its memory.
+ * libvirt is only asked where it matters: the answer can wait for a job of that domain.
+ */
+static void take_memory(struct usage *usage, const struct usage_vm *vm,
+			const struct machine *machine, struct hv *hv)
+{
+	const struct lease_record *start = usage_start(usage, vm->domain->name);
+	uint64_t resident = 0;
+
+	if (start != NULL && text_equal(start->uuid, vm->domain->uuid))
+		return;
+	if (!vm->domain->is_starting && usage_memory_grows(vm->guest))
+		resident = usage->resident_bytes == NULL ? hv_resident_bytes(hv, vm->domain->uuid)
+							 : usage->resident_bytes[vm - usage->vms];
+	usage_memory_add(vm->guest, vm->domain->is_starting, resident, machine, vm->label,
+			 &usage->memory, &usage->memory_count);
+}
+
 static void take_start(struct usage *usage, const struct lease_record *start, const char *label)
 {
 	for (size_t i = 0; i < start->gpu_count; i++)
@@ -71,11 +92,25 @@ static void take_start(struct usage *usage, const struct lease_record *start, co
 						     .holder = label };
 }
 
-static int read_vms(struct usage *usage, struct hv *hv, struct fail *fail)
+static int read_domains(struct usage *usage, struct hv *hv, const struct root *root,
+			struct fail *fail)
 {
-	if (hv_domains_read(hv, &usage->domains, fail) < 0)
+	CLEANUP(snapshot_libvirt) struct snapshot_libvirt *recorded = NULL;
+
+	if (root->live)
+		return hv == NULL ? 0 : hv_domains_read(hv, &usage->domains, fail);
+	if (snapshot_libvirt_read(root, &recorded, fail) < 0)
 		return -1;
-	for (size_t i = 0; i < usage->domains->count; i++) {
+	if (recorded != NULL) {
+		usage->domains = STEAL(recorded->domains);
+		usage->resident_bytes = STEAL(recorded->resident_bytes);
+	}
+	return 0;
+}
+
+static int read_vms(struct usage *usage, struct fail *fail)
+{
+	for (size_t i = 0; usage->domains != NULL && i < usage->domains->count; i++) {
 		struct usage_vm vm = { .domain = &usage->domains->domains[i] };
 
 		if (guest_parse(vm.domain->xml, &vm.guest, fail) < 0)
@@ -86,24 +121,27 @@ static int read_vms(struct usage *usage, struct hv *hv, struct fail *fail)
 	return 0;
 }
 
-int usage_read(struct hv *hv, const char *lease_directory, const struct machine *machine,
-	       const char *except, struct usage **ret_usage, struct fail *fail)
+int usage_read(struct hv *hv, const struct root *root, const char *lease_directory,
+	       const struct machine *machine, const char *except, struct usage **ret_usage,
+	       struct fail *fail)
 {
 	CLEANUP(usage) struct usage *usage = mem_alloc(1, sizeof *usage);
 
 	/* Starts first: one that ends in between is then seen twice, never missed. */
-	usage->starts = lease_scan(lease_directory);
+	usage->starts = lease_scan(root->live ? lease_directory : "/nonexistent");
 	usage->start_labels = mem_alloc(usage->starts->count, sizeof *usage->start_labels);
 	for (size_t i = 0; i < usage->starts->count; i++) {
 		usage->start_labels[i] = start_label(&usage->starts->records[i]);
 		take_start(usage, &usage->starts->records[i], usage->start_labels[i]);
 	}
-	if (hv != NULL && read_vms(usage, hv, fail) < 0)
+	if (read_domains(usage, hv, root, fail) < 0 || read_vms(usage, fail) < 0)
 		return -1;
 	for (size_t i = 0; i < usage->vm_count; i++)
 		if (usage->vms[i].domain->is_active &&
-		    !text_equal(usage->vms[i].domain->name, except))
+		    !text_equal(usage->vms[i].domain->name, except)) {
 			take_vm(usage, &usage->vms[i], machine);
+			take_memory(usage, &usage->vms[i], machine, hv);
+		}
 	*ret_usage = STEAL(usage);
 	return 0;
 }
@@ -119,6 +157,7 @@ void usage_free(struct usage *usage)
 	for (size_t i = 0; usage->starts != NULL && i < usage->starts->count; i++)
 		free(usage->start_labels[i]);
 	free(usage->vms);
+	free(usage->resident_bytes);
 	free(usage->start_labels);
 	free(usage->gpus);
 	free(usage->cpus);

@@ -13,6 +13,7 @@
 #include "topo/place.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
+#include "vmm/base/root.h"
 #include "vmm/guest.h"
 #include "vmm/hv.h"
 #include "vmm/lease.h"
@@ -25,9 +26,10 @@ struct usage_vm {
 };
 
 struct usage {
-	struct hv_domains *domains; /* NULL: no connection, nothing known */
+	struct hv_domains *domains; /* NULL: no connection nor record, nothing known */
 	struct usage_vm *vms;       /* one per domain, same order */
 	size_t vm_count;
+	uint64_t *resident_bytes;     /* one per domain, from a snapshot; NULL: ask libvirt */
 	struct lease_records *starts; /* under way */
 	char **start_labels;          /* one per start: `VM "train" of bob, starting (pid 4711)` */
 	struct place_taken_gpu *gpus;
@@ -38,12 +40,15 @@ struct usage {
 
 /*
  * Reads what is taken. @hv NULL: no daemon to ask; only starts under way are then known, and @lease_directory
- * as in lease.h. What the VM named @except has does not count (NULL: all counts): it is the one that a plan
- * is for. A domain pinned to all CPUs of @machine, or not pinned at all, takes no CPUs. Borrows nothing but
- * the text constants. Release with usage_free().
+ * as in lease.h. If @root is not live, what its snapshot recorded of libvirt counts instead of both
+ * (snapshot.h), and usage.domains is NULL if that is nothing. What the VM named @except has does not count
+ * (NULL: all counts): it is the one that a plan is for. A domain pinned to all CPUs of @machine, or not pinned
+ * at all, takes no CPUs. QEMU's own threads take none either: they run where the host does. Memory is what is
+ * promised and not resident yet. Borrows nothing but the text constants. Release with usage_free().
  */
-int usage_read(struct hv *hv, const char *lease_directory, const struct machine *machine,
-	       const char *except, struct usage **ret_usage, struct fail *fail);
+int usage_read(struct hv *hv, const struct root *root, const char *lease_directory,
+	       const struct machine *machine, const char *except, struct usage **ret_usage,
+	       struct fail *fail);
 void usage_free(struct usage *usage);
 CLEANUP_DEFINE(usage, struct usage, usage_free)
 

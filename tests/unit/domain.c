@@ -179,57 +179,18 @@ static void many_disks_and_gpus_fit(void **state)
 	assert_false(domain->controllers[41].address.multifunction); /* alone in its slot */
 }
 
-static void sockets_tell_the_truth(void **state)
+static void topology_is_the_placements(void **state)
 {
-	static const struct {
-		const char *about;
-		unsigned nodes, per_package, threads;
-		unsigned vcpus[4]; /* per node; 0: no cell */
-		unsigned sockets, cores, seen_threads;
-	} cases[] = {
-		{ "one node", 1, 1, 1, { 6 }, 1, 6, 1 },
-		{ "two equal packages", 2, 1, 2, { 4, 4 }, 2, 2, 2 },
-		{ "two unequal packages", 2, 1, 2, { 2, 6 }, 1, 4, 2 },
-		{ "two nodes of one package", 2, 2, 1, { 2, 6 }, 1, 8, 1 },
-		{ "one node of each of two packages", 4, 2, 1, { 0, 3, 3, 0 }, 2, 3, 1 },
-		{ "packages even, nodes not", 4, 2, 2, { 2, 6, 6, 2 }, 2, 4, 2 },
-		{ "an odd number with threads", 1, 1, 2, { 3 }, 1, 3, 1 },
-		{ "one vCPU to a socket, threads", 2, 1, 2, { 1, 1 }, 2, 1, 1 },
-	};
+	CLEANUP(sample) struct sample *sample = sample_two_sockets();
+	const struct domain *domain;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		CLEANUP(sample) struct sample *sample = sample_new("case", cases[i].about);
-		const struct domain *domain;
-
-		sample_machine(sample, cases[i].nodes, cases[i].per_package, 8);
-		sample->placement.threads_per_core = cases[i].threads;
-		for (unsigned j = 0; j < cases[i].nodes; j++)
-			if (cases[i].vcpus[j] > 0)
-				sample_cell(sample, j, j * 8 + 2, cases[i].vcpus[j], SIZE_GIB, 0);
-		sample_gpu(sample, "0000:01:00.0", 0);
-		domain = sample_build(sample);
-		if (domain->sockets != cases[i].sockets || domain->cores != cases[i].cores ||
-		    domain->threads != cases[i].seen_threads)
-			fail_msg("%s: %u sockets, %u cores, %u threads", cases[i].about,
-				 domain->sockets, domain->cores, domain->threads);
-	}
-}
-
-static void packages_in_turns_are_one_socket(void **state)
-{
-	CLEANUP(sample) struct sample *sample = sample_new("turns", "");
-
-	(void)state;
-	sample_machine(sample, 4, 1, 8);
-	for (unsigned i = 0; i < 4; i++) {
-		sample->nodes[i].package = i % 2;
-		for (unsigned j = 0; j < 8; j++)
-			sample->cpus[i * 8 + j].package = i % 2;
-		sample_cell(sample, i, i * 8 + 2, 2, SIZE_GIB, 0);
-	}
-	sample_gpu(sample, "0000:01:00.0", 0);
-	assert_int_equal(sample_build(sample)->sockets, 1);
+	sample->placement.topology = (struct place_topology){ 1, 2, 8, 1, false };
+	domain = sample_build(sample);
+	assert_int_equal(domain->sockets, 1);
+	assert_int_equal(domain->dies, 2);
+	assert_int_equal(domain->cores, 8);
+	assert_int_equal(domain->threads, 1);
 }
 
 static void formats_and_mac(void **state)
@@ -267,8 +228,7 @@ int main(void)
 		cmocka_unit_test(a_single_function_is_no_multifunction),
 		cmocka_unit_test(an_unknown_node_gives_an_expander_without_one),
 		cmocka_unit_test(many_disks_and_gpus_fit),
-		cmocka_unit_test(sockets_tell_the_truth),
-		cmocka_unit_test(packages_in_turns_are_one_socket),
+		cmocka_unit_test(topology_is_the_placements),
 		cmocka_unit_test(formats_and_mac),
 	};
 

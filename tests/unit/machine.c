@@ -79,6 +79,49 @@ static void cpus_know_their_place(void **state)
 	assert_null(machine_cpu(machine, 128));
 }
 
+static void assert_cpus(hwloc_const_bitmap_t cpus, const char *expected)
+{
+	CLEANUP(text) char *text = machine_cpus_format(cpus);
+
+	assert_string_equal(text, expected);
+}
+
+/* Several caches per node on one host, several nodes per cache on the other. */
+static void caches_have_their_cpus(void **state)
+{
+	CLEANUP(root) struct root *nps = hosts_open("amd-nps4");
+	CLEANUP(root) struct root *snc = hosts_open("hgx8");
+	CLEANUP(machine) struct machine *amd = read_machine(nps);
+	CLEANUP(machine) struct machine *intel = read_machine(snc);
+
+	(void)state;
+	assert_int_equal(amd->node_count, 4);
+	assert_int_equal(amd->l3_count, 8);
+	assert_int_equal(amd->l3s[amd->cpus[25].l3].size_bytes, 32 * SIZE_MIB);
+	assert_cpus(amd->l3s[amd->cpus[25].l3].cpus, "24-31,88-95");
+	assert_cpus(amd->isolated_cpus, "8-15,72-79");
+	assert_cpus(amd->offline_cpus, "");
+	assert_int_equal(intel->node_count, 4);
+	assert_int_equal(intel->nodes[1].package, 0);
+	assert_int_equal(intel->l3_count, 2);
+	assert_int_equal(intel->cpus[0].l3, intel->cpus[16].l3);
+}
+
+static void what_is_offline_is_told(void **state)
+{
+	CLEANUP(root) struct root *root = hosts_open("hybrid");
+	CLEANUP(machine) struct machine *machine = read_machine(root);
+
+	(void)state;
+	assert_int_equal(machine->cpu_count, 31);
+	assert_int_equal(machine->core_count, 8 + 15);
+	assert_cpus(machine->offline_cpus, "31");
+	assert_cpus(machine->isolated_cpus, "");
+	assert_int_equal(machine->cpus[0].kind, 1);
+	assert_int_equal(machine->cpus[16].kind, 0);
+	assert_int_equal(machine->l3_count, 1);
+}
+
 static void the_slice_limits_what_is_usable(void **state)
 {
 	CLEANUP(root) struct root *root = hosts_open("bmc");
@@ -288,6 +331,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_big_server_is_read),
 		cmocka_unit_test(cpus_know_their_place),
+		cmocka_unit_test(caches_have_their_cpus),
+		cmocka_unit_test(what_is_offline_is_told),
 		cmocka_unit_test(the_slice_limits_what_is_usable),
 		cmocka_unit_test(isolated_cpus_are_usable),
 		cmocka_unit_test(kinds_are_designs),

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/place_examples.h"
+#include "tests/unit/place_examples_more.h"
 
 /* Placements, as text. Refusals are in place_refuse.c. */
 
-static bool has_reason(const struct placement *placement, const char *reason)
+static bool has_reason(const struct placement *placement, const char *why, const char *rejected)
 {
-	for (size_t i = 0; i < placement->reason_count; i++)
-		if (strcmp(placement->reasons[i], reason) == 0)
-			return true;
-	return false;
+	bool has_why = why == NULL;
+	bool has_rejected = rejected == NULL;
+
+	for (size_t i = 0; i < placement->reason_count; i++) {
+		has_why |= text_equal(placement->reasons[i].why, why);
+		has_rejected |= text_equal(placement->reasons[i].rejected, rejected);
+	}
+	return has_why && has_rejected;
 }
 
 static bool check_example(const struct example *example, const struct place_request *request,
@@ -29,15 +33,44 @@ static bool check_example(const struct example *example, const struct place_requ
 	assert_int_equal(place(request, host, taken, &again, &fail), 0);
 	assert_int_equal(placement->reason_count, again->reason_count);
 	for (size_t i = 0; i < again->reason_count; i++)
-		assert_string_equal(placement->reasons[i], again->reasons[i]);
+		assert_true(text_equal(placement->reasons[i].choice, again->reasons[i].choice) &&
+			    text_equal(placement->reasons[i].why, again->reasons[i].why) &&
+			    text_equal(placement->reasons[i].rejected, again->reasons[i].rejected));
 	if (strcmp(text, example->expected) == 0 &&
-	    (example->reason == NULL || has_reason(placement, example->reason)))
+	    has_reason(placement, example->reason, example->rejected))
 		return true;
 	print_message("%s:\n  is       %s\n  expected %s\n", example->about, text,
 		      example->expected);
 	for (size_t i = 0; i < placement->reason_count; i++)
-		print_message("  - %s\n", placement->reasons[i]);
+		print_message("  - %s\n      rejected: %s\n", placement->reasons[i].why,
+			      placement->reasons[i].rejected == NULL
+				      ? "-"
+				      : placement->reasons[i].rejected);
 	return false;
+}
+
+static bool check_row(const struct example *example)
+{
+	struct made *made = made_host(example->shape, example->cards);
+	struct place_request request = { .vcpus = example->vcpus,
+					 .memory_bytes = example->gib * SIZE_GIB,
+					 .policy = example->policy,
+					 .hugepages = example->hugepages,
+					 .threads = example->threads,
+					 .p2p = example->p2p,
+					 .rules = example->rules,
+					 .gpus = example->gpus,
+					 .gpu_count = example->gpu_count,
+					 .file = "train.ini" };
+	struct taken_lists lists;
+	bool same;
+
+	made_paths(made, example->paths);
+	taken_fill(&lists, &example->has);
+	same = check_example(example, &request, &made->host, &lists.taken);
+	taken_drop(&lists);
+	made_free(made);
+	return same;
 }
 
 static void test_examples(void **state)
@@ -45,23 +78,10 @@ static void test_examples(void **state)
 	bool all = true;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
-		const struct example *example = &examples[i];
-		struct made *made = made_host(example->shape, example->cards);
-		struct place_request request = { .vcpus = example->vcpus,
-						 .memory_bytes = example->gib * SIZE_GIB,
-						 .policy = example->policy,
-						 .hugepages = example->hugepages,
-						 .gpus = example->gpus,
-						 .gpu_count = example->gpu_count,
-						 .file = "train.ini" };
-		struct taken_lists lists;
-
-		taken_fill(&lists, &example->has);
-		all &= check_example(example, &request, &made->host, &lists.taken);
-		taken_drop(&lists);
-		made_free(made);
-	}
+	for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+		all &= check_row(&examples[i]);
+	for (size_t i = 0; i < sizeof more_examples / sizeof *more_examples; i++)
+		all &= check_row(&more_examples[i]);
 	assert_true(all);
 }
 
@@ -139,6 +159,7 @@ static void roll_game(struct game *game, uint64_t seed)
 		.memory_bytes = (1 + roll(&game->seed, 12)) * SIZE_GIB,
 		.policy = (enum place_policy)roll(&game->seed, 3),
 		.hugepages = (enum place_hugepages)roll(&game->seed, 4),
+		.threads = (enum place_threads)roll(&game->seed, 2),
 		.gpus = game->gpus,
 		.gpu_count = 1 + (roll(&game->seed, 3) == 0),
 		.file = "random.ini"
@@ -165,6 +186,18 @@ static bool is_near(const struct placement *placement, const struct host *host, 
 			return true;
 	}
 	return false;
+}
+
+/* Takes from @left what a VM with @threads cannot have because somebody has @cpus. */
+static void without(const struct machine *machine, enum place_threads threads,
+		    hwloc_const_bitmap_t cpus, hwloc_bitmap_t left)
+{
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		for (size_t j = 0; j < machine->cpu_count; j++)
+			if (hwloc_bitmap_isset(cpus, machine->cpus[j].os_index) &&
+			    (i == j || (threads == PLACE_WHOLE_CORES &&
+					machine->cpus[i].core == machine->cpus[j].core)))
+				hwloc_bitmap_clr(left, machine->cpus[i].os_index);
 }
 
 /* Whether some set of GPUs would do, tried one by one: `required` with normal pages only. */
@@ -195,13 +228,14 @@ static bool exists(const struct game *game, const struct host *host,
 		}
 		for (unsigned i = 0; i < machine->node_count && fits; i++) {
 			hwloc_bitmap_t free_cpus = hwloc_bitmap_dup(machine->nodes[i].cpus);
-			hwloc_bitmap_t own = place_host_cpus(machine, i);
+			hwloc_bitmap_t own = place_host_cpus(machine, NULL, i);
 			uint64_t room = game->shape.available_gib - 1 -
 					(i == 0 && taken->memory_count > 0 ? 1 : 0);
 
 			hwloc_bitmap_andnot(free_cpus, free_cpus, own);
 			for (size_t j = 0; j < taken->cpus_count; j++)
-				hwloc_bitmap_andnot(free_cpus, free_cpus, taken->cpus[j].cpus);
+				without(machine, game->request.threads, taken->cpus[j].cpus,
+					free_cpus);
 			if (nodes >> i & 1) {
 				fits &= room > 0 && !hwloc_bitmap_iszero(free_cpus);
 				cpus += (unsigned)hwloc_bitmap_weight(free_cpus);

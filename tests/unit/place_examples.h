@@ -12,11 +12,16 @@ struct example {
 	unsigned vcpus, gib;
 	enum place_policy policy;
 	enum place_hugepages hugepages;
+	enum place_threads threads;
+	bool p2p;
+	const struct place_rules *rules;
+	const char *const *paths; /* see made_paths() */
 	const struct place_gpu_request *gpus;
 	size_t gpu_count;
 	struct has has;
 	const char *expected;
-	const char *reason; /* one of them, or NULL */
+	const char *reason;   /* one of them, or NULL */
+	const char *rejected; /* likewise */
 };
 
 static const struct example examples[] = {
@@ -28,9 +33,8 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .expected = "97:00.0>0 | 1: cpus 9,25,10,26, 8 GiB | x2 host 8,24",
-	  .reason =
-		  "node 1 fits best: 1 free GPU stays behind there; on node 0 it would be 2, a larger set "
-		  "better kept whole" },
+	  .reason = "node 1 fits best: 1 free GPU stays behind there",
+	  .rejected = "node 0: 2 free GPUs would stay behind, a larger set better kept whole" },
 	{ .about = "equal fit: more free CPUs decide",
 	  .shape = &quarters,
 	  .cards = spread,
@@ -56,7 +60,8 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .has = { .cpus = { { "9-12,25-28", "VM \"a\"" } } },
-	  .expected = "17:00.0>0 | 0: cpus 1,17,2,18,3,19,4,20,5,21,6,22, 8 GiB | x2 host 0,16",
+	  .expected =
+		  "17:00.0>0 | 0: cpus 1,17,2,18,3,19,4,20,5,21,6,22, 8 GiB | x2 host 0,16, 2 dies",
 	  .reason = "node 0 is the only one with the GPUs and room for 12 vCPUs and 8 GiB" },
 	{ .about = "the best node is short of memory: the other",
 	  .shape = &server,
@@ -114,7 +119,8 @@ static const struct example examples[] = {
 	  .expected = "19:00.0>0 98:00.0>1 | 0: cpus 1,17,2,18, 7 GiB | 1: cpus 9,25,10, 7 GiB "
 		      "| x1 host 0,8,16,24",
 	  .reason =
-		  "the guest sees one thread per core: 1 of the 4 cores used are not used whole" },
+		  "the guest sees one thread per core, because 1 thread of the cores used is left idle; "
+		  "lost is that the guest knows what shares a core or an L3 domain" },
 	{ .about = "not in proportion, but still on the GPUs' nodes",
 	  .shape = &server,
 	  .cards = five,
@@ -135,10 +141,9 @@ static const struct example examples[] = {
 	  .gpu_count = 1,
 	  .has = { .gpus = { { "0000:41:00.0", "x" }, { "0000:10:00.0", "x" } } },
 	  .expected =
-		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12",
-	  .reason =
-		  "of 3 such sets nodes 2 and 3 fit best: 0 free GPUs stay behind there; nodes 1 and 2 "
-		  "would do too, but farther apart (distances sum to 42, not 24)" },
+		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12, 2 dies",
+	  .reason = "of 3 such splits nodes 2 and 3 fit best: 0 free GPUs stay behind there",
+	  .rejected = "nodes 1 and 2: farther apart (distances sum to 42, not 24)" },
 	{ .about = "socket: the package's other node helps out",
 	  .shape = &quarters,
 	  .cards = spread,
@@ -187,7 +192,7 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .expected =
-		  "97:00.0>1 | 0: cpus 1, 17 GiB | 1: cpus 9,25,10, 53 GiB | x1 host 0,8,16,24" },
+		  "97:00.0>1 | 0: cpus 1,17, 35 GiB | 1: cpus 9,25, 35 GiB | x2 host 0,8,16,24" },
 	{ .about = "preferred: an unknown node is no reason to refuse",
 	  .shape = &server,
 	  .cards = nowhere,
@@ -242,17 +247,19 @@ static const struct example examples[] = {
 	  .has = { .cpus = { { "1,17", "VM \"a\"" } } },
 	  .expected = "17:00.0>0 | 0: cpus 4,20,5,21,6,22, 8 GiB | x2 host 0,16",
 	  .reason = "6 vCPUs on CPUs 4-6,20-22 of node 0: 3 whole cores in 1 L3 domain, of 12 free "
-		    "CPUs; 0,16 are kept for the host, QEMU and its I/O" },
+		    "CPUs",
+	  .rejected = "L3 domain of CPUs 0-3,16-19: room for 4 only" },
 	{ .about = "whole cores first, single threads last",
 	  .shape = &server,
 	  .cards = five,
 	  .vcpus = 13,
 	  .gib = 8,
+	  .threads = PLACE_SHARE,
 	  .gpus = GPUS(ANY(3)),
 	  .gpu_count = 1,
 	  .has = { .cpus = { { "17", "VM \"a\"" } } },
 	  .expected =
-		  "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 2,18,3,19,4,20,5,21,6,22,7,23,1, 8 GiB "
+		  "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 4,20,5,21,6,22,7,23,2,18,3,19,1, 8 GiB "
 		  "| x1 host 0,16" },
 	{ .about = "a dual card goes to a request for two",
 	  .shape = &server,
@@ -299,8 +306,8 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .expected = "97:00.0>0 | 1: cpus 5,6, 12 GiB in 2 MiB | x1 host 4",
-	  .reason = "12 GiB of node 1 in 2 MiB pages: 6144 of 6144 free ones; of 12 pages of 1 GiB "
-		    "needed 8 are free" },
+	  .reason = "12 GiB of node 1 in 2 MiB pages: 6144 of 6144 free ones",
+	  .rejected = "of 12 pages of 1 GiB needed 8 are free" },
 	{ .about = "else normal ones",
 	  .shape = &huge,
 	  .cards = five,
@@ -310,7 +317,8 @@ static const struct example examples[] = {
 	  .gpu_count = 1,
 	  .expected = "97:00.0>0 | 1: cpus 5,6, 19 GiB | x1 host 4",
 	  .reason =
-		  "19 GiB of node 1 in normal pages: 20 GiB are available, 1 GiB of that stays free; "
+		  "19 GiB of node 1 in normal pages: 20 GiB are available, 1 GiB of that stays free",
+	  .rejected =
 		  "of 19 pages of 1 GiB needed 8 are free, of 9728 pages of 2 MiB needed 6144 are free" },
 	{ .about = "a start under way has promised itself the 1 GiB pages",
 	  .shape = &huge,
@@ -359,7 +367,7 @@ static const struct example examples[] = {
 	  .gpus = GPUS(ANY(1)),
 	  .gpu_count = 1,
 	  .expected =
-		  "97:00.0>1 | 0: cpus 1,17,2,18,3,19, 6 GiB | 1: cpus 9,25,10,26,11,27,12,28,13,29,14,30,15,31, 14 GiB | x2 host 0,8,16,24" },
+		  "97:00.0>1 | 0: cpus 1,17,2,18,3,19, 6 GiB | 1: cpus 12,28,13,29,14,30,15,31,9,25,10,26,11,27, 14 GiB | x2 host 0,8,16,24" },
 	{ .about = "preferred: each own node that has room is used",
 	  .shape = &quarters,
 	  .cards = spread,

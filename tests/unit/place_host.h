@@ -145,6 +145,15 @@ static inline struct made *made_host(const struct shape *shape, const struct car
 	return made;
 }
 
+/* Where the cards are in the PCIe tree, in their order: device.path; NULL: not known for any. */
+static inline void made_paths(struct made *made, const char *const *paths)
+{
+	for (size_t i = 0; paths != NULL && i < made->devices.count; i++) {
+		free(made->devices.devices[i].path);
+		made->devices.devices[i].path = mem_strdup(paths[i]);
+	}
+}
+
 static inline void made_free(struct made *made)
 {
 	gpu_list_free(made->host.gpus);
@@ -209,7 +218,7 @@ static inline void taken_drop(struct taken_lists *lists)
 
 /*
  * "17:00.0>0 | 0: 4 cpus 1,17,2,18 8 GiB normal | x2 host 0,16": GPUs with their cell (and >request if
- * it is not the first), cells with node, CPUs in vCPU order and memory, threads, the host's CPUs.
+ * it is not the first; p and a clique), cells with node, CPUs in vCPU order and memory, threads, the host's CPUs, dies if more than one.
  */
 static inline char *placement_text(const struct placement *placement)
 {
@@ -220,6 +229,8 @@ static inline char *placement_text(const struct placement *placement)
 		const struct place_gpu *gpu = &placement->gpus[i];
 
 		text_add(&text, "%s>%d", gpu->gpu->device->address + 5, gpu->cell);
+		if (gpu->clique >= 0)
+			text_add(&text, "p%d", gpu->clique);
 		if (gpu->request != 0)
 			text_add(&text, "(%zu)", gpu->request);
 		text_add(&text, " ");
@@ -239,7 +250,9 @@ static inline char *placement_text(const struct placement *placement)
 		text_add(&text, "| %u: cpus %s, %s%s%s ", cell->host_node, cpus, memory,
 			 cell->page_bytes == 0 ? "" : " in ", cell->page_bytes == 0 ? "" : page);
 	}
-	text_add(&text, "| x%u host %s", placement->threads_per_core, own);
+	text_add(&text, "| x%u host %s", placement->topology.threads, own);
+	if (placement->topology.dies > 1)
+		text_add(&text, ", %u dies", placement->topology.dies);
 	return text;
 }
 

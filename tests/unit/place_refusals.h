@@ -84,6 +84,9 @@ struct refusal {
 	size_t gpu_count;
 	struct has has;
 	bool no_iommu;
+	enum place_threads threads;
+	const char *pin, *emulator; /* CPU lists */
+	const struct place_rules *rules;
 	enum fail_kind kind;
 	unsigned line;
 	const char *what, *cause, *hint;
@@ -592,7 +595,7 @@ static const struct refusal refusals[] = {
 	  .has = { .cpus = { { "1-3", "VM \"a\"" }, { "9-10", "VM \"b\"" } } },
 	  .kind = FAIL_BUSY,
 	  .line = 7,
-	  .what = "vcpus = 13: node 1 has only 12 free CPUs",
+	  .what = "vcpus = 13: node 1 has only 10 free CPUs",
 	  .cause =
 		  "node 1 has CPUs 8-15,24-31 in all, 8,24 kept for the host, 9-10 in use by VM \"b\"; no other node with such GPUs has more",
 	  .hint = "set [numa] policy = preferred to use other nodes too: that would fit" },

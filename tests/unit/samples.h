@@ -107,7 +107,7 @@ static inline struct device *sample_gpu(struct sample *sample, const char *addre
 	size_t index = sample->placement.gpu_count++;
 
 	sample->gpus[index].device = device;
-	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell };
+	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell, -1 };
 	sample_member(sample, index, device, GPU_MEMBER_FUNCTION);
 	return device;
 }
@@ -145,7 +145,6 @@ static inline struct sample *sample_new(const char *name, const char *about)
 	placement->gpus = sample->placed;
 	placement->cells = sample->cells;
 	placement->vcpus = sample->vcpus;
-	placement->threads_per_core = 1;
 	placement->emulator_cpus = hwloc_bitmap_alloc();
 	sample->spec = (struct spec){
 		.file = (char *)"configs/train.ini",
@@ -164,6 +163,9 @@ static inline struct sample *sample_new(const char *name, const char *about)
 static inline const struct domain *sample_build(struct sample *sample)
 {
 	sample->spec.vcpus = (unsigned)sample->placement.vcpu_count;
+	if (sample->placement.topology.threads == 0)
+		sample->placement.topology = (struct place_topology){ 1, 1, sample->spec.vcpus, 1,
+								      false };
 	if (sample->spec.disk_count == 0)
 		sample_disk(sample, "/var/lib/libvirt/images/train.qcow2", false);
 	sample->domain = domain_build(&sample->spec, &sample->host, &sample->placement, NULL,
@@ -188,7 +190,7 @@ static inline struct sample *sample_two_sockets(void)
 
 	sample_machine(sample, 2, 1, 32);
 	sample->machine.has_topoext = true;
-	sample->placement.threads_per_core = 2;
+	sample->placement.topology = (struct place_topology){ 2, 1, 4, 2, true };
 	sample_cell(sample, 0, 2, 8, 8 * SIZE_GIB, SIZE_GIB);
 	sample_cell(sample, 1, 34, 8, 8 * SIZE_GIB, SIZE_GIB);
 	sample_gpu(sample, "0000:17:00.0", 0);
@@ -247,7 +249,7 @@ static inline struct sample *sample_sub_numa(void)
 	const struct device *held;
 
 	sample_machine(sample, 4, 2, 8);
-	sample->placement.threads_per_core = 2;
+	sample->placement.topology = (struct place_topology){ 2, 1, 4, 2, false };
 	sample_cell(sample, 0, 2, 4, 4 * SIZE_GIB, SIZE_GIB);
 	sample_cell(sample, 1, 10, 4, 4 * SIZE_GIB, 2 * SIZE_MIB);
 	sample_cell(sample, 2, 18, 4, 2 * SIZE_GIB, 0);
@@ -281,9 +283,45 @@ static inline struct sample *sample_own_images(void)
 	return sample;
 }
 
+static inline struct sample *sample_cliques(void)
+{
+	struct sample *sample = sample_new(
+		"cliques", "two dies; of four GPUs two and one in cliques, with companions");
+
+	sample_machine(sample, 1, 1, 16);
+	sample->placement.topology = (struct place_topology){ 1, 2, 2, 2, true };
+	sample_cell(sample, 0, 4, 8, 8 * SIZE_GIB, 0);
+	sample_gpu(sample, "0000:17:00.0", 0);
+	sample_gpu(sample, "0000:18:00.1", 0);
+	sample_gpu(sample, "0000:65:00.0", 0);
+	sample_gpu(sample, "0000:66:00.0", 0);
+	sample_member(sample, 0, sample_device(sample, "0000:17:00.1", "snd_hda_intel"),
+		      GPU_MEMBER_FUNCTION);
+	sample_member(sample, 1, sample_device(sample, "0000:18:00.3", NULL), GPU_MEMBER_FUNCTION);
+	sample_member(sample, 2, sample_device(sample, "0000:67:00.0", NULL), GPU_MEMBER_HELD);
+	sample->placed[0].clique = sample->placed[1].clique = 0;
+	sample->placed[2].clique = 15;
+	return sample;
+}
+
+static inline struct sample *sample_far_emulator(void)
+{
+	struct sample *sample = sample_new(
+		"far-emulator", "QEMU's own CPUs are on the first node, the VM on the others");
+
+	sample_machine(sample, 3, 1, 8);
+	sample_cell(sample, 0, 4, 2, SIZE_GIB, 0);
+	sample_cell(sample, 1, 10, 3, SIZE_GIB, 0);
+	sample_cell(sample, 2, 18, 1, SIZE_GIB, 0);
+	sample_gpu(sample, "0000:01:00.0", 1);
+	hwloc_bitmap_zero(sample->placement.emulator_cpus);
+	hwloc_bitmap_set_range(sample->placement.emulator_cpus, 0, 1);
+	return sample;
+}
+
 static struct sample *(*const samples[])(void) = {
-	sample_two_sockets, sample_workstation, sample_unknown_node,
-	sample_sub_numa,    sample_own_images,
+	sample_two_sockets, sample_workstation, sample_unknown_node, sample_sub_numa,
+	sample_own_images,  sample_cliques,     sample_far_emulator,
 };
 
 enum {

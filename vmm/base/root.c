@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vmm/base/bundle.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
@@ -26,30 +28,70 @@
 		path_;                                                                             \
 	})
 
-int root_open(const char *dir, struct root **ret_root, struct fail *fail)
+/* Depth first, links themselves and not what they lead to. */
+static void remove_tree(const char *dir)
 {
-	struct root *root;
+	char *paths[] = { (char *)dir, NULL };
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	const FTSENT *entry;
+
+	while (tree != NULL && (entry = fts_read(tree)) != NULL) {
+		if (entry->fts_info == FTS_DP)
+			rmdir(entry->fts_accpath);
+		else if (entry->fts_info != FTS_D)
+			unlink(entry->fts_accpath);
+	}
+	if (tree != NULL)
+		fts_close(tree);
+}
+
+/* Nobody else may look into a snapshot, nor put a link in its way. */
+static int unpack(struct root *root, const char *path, struct fail *fail)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = text_format("%s/gpuvm-XXXXXX", tmp == NULL || *tmp != '/' ? "/tmp" : tmp);
+
+	free(root->dir);
+	root->dir = dir;
+	if (mkdtemp(dir) == NULL) {
+		fail_add(fail, FAIL_FAIL, "--root %s: the snapshot cannot be unpacked", path);
+		return fail_cause(fail, "%s: %s", dir, strerror(errno));
+	}
+	root->is_temporary = true;
+	return bundle_unpack(path, dir, fail);
+}
+
+static int check_tree(const struct root *root, const char *path, struct fail *fail)
+{
+	CLEANUP(text) char *sys = text_format("%s/sys", root->dir);
+	struct stat info;
+
+	if (stat(sys, &info) == 0 && S_ISDIR(info.st_mode))
+		return 0;
+	fail_add(fail, FAIL_USAGE, "--root %s: not a host's file tree", path);
+	fail_cause(fail, "%s: %s", root->is_temporary ? "sys in it" : sys,
+		   strerror(errno == 0 ? ENOTDIR : errno));
+	return fail_hint(fail, "give a snapshot (gpuvm snapshot FILE), or a directory that holds a "
+			       "copy of /sys and /proc");
+}
+
+int root_open(const char *path, struct root **ret_root, struct fail *fail)
+{
+	CLEANUP(root) struct root *root = mem_alloc(1, sizeof *root);
 	struct stat info;
 	size_t length;
 
-	root = mem_alloc(1, sizeof *root);
-	root->live = dir == NULL || strcmp(dir, "/") == 0;
-	root->dir = mem_strdup(root->live ? "" : dir);
+	root->live = path == NULL || strcmp(path, "/") == 0;
+	root->dir = mem_strdup(root->live ? "" : path);
 	length = strlen(root->dir);
 	while (length > 1 && root->dir[length - 1] == '/')
 		root->dir[--length] = '\0';
-	if (!root->live) {
-		CLEANUP(text) char *sys = text_format("%s/sys", root->dir);
-
-		if (stat(sys, &info) != 0 || !S_ISDIR(info.st_mode)) {
-			fail_add(fail, FAIL_USAGE, "--root %s: not a host's file tree", dir);
-			fail_cause(fail, "%s: %s", sys, strerror(errno == 0 ? ENOTDIR : errno));
-			root_free(root);
-			return fail_hint(fail, "give a directory that holds a copy of /sys and "
-					       "/proc");
-		}
-	}
-	*ret_root = root;
+	if (!root->live && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+	    unpack(root, path, fail) < 0)
+		return -1;
+	if (!root->live && check_tree(root, path, fail) < 0)
+		return -1;
+	*ret_root = STEAL(root);
 	return 0;
 }
 
@@ -57,6 +99,8 @@ void root_free(struct root *root)
 {
 	if (root == NULL)
 		return;
+	if (root->is_temporary)
+		remove_tree(root->dir);
 	free(root->dir);
 	free(root);
 }

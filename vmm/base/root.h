@@ -16,13 +16,15 @@
 struct root {
 	char *dir; /* without trailing slash; "" for the live host */
 	bool live;
+	bool is_temporary; /* an archive unpacked: root_free() removes it */
 };
 
 /*
- * The tree at @dir, or the live host for NULL or "/". FAIL_USAGE if @dir is not a directory that holds
+ * The tree at @path, or the live host for NULL or "/". A file is a snapshot (bundle.h), and is unpacked to a
+ * folder of the caller's own in TMPDIR. FAIL_USAGE if @path is neither a snapshot nor a directory that holds
  * sys/. Release with root_free().
  */
-int root_open(const char *dir, struct root **ret_root, struct fail *fail);
+int root_open(const char *path, struct root **ret_root, struct fail *fail);
 void root_free(struct root *root);
 CLEANUP_DEFINE(root, struct root, root_free)
 

@@ -2,14 +2,15 @@
 #include <stdlib.h>
 
 #include "topo/host.h"
+#include "topo/pcie.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/holders.h"
 #include "vmm/cli/out.h"
-#include "vmm/hv.h"
-#include "vmm/usage.h"
+#include "vmm/cli/pcie_json.h"
 
 static const char *role_name(enum gpu_member_role role)
 {
@@ -67,24 +68,23 @@ static json_t *bars_json(const struct device *device)
 	return bars;
 }
 
-static json_t *gpu_json(const struct host *host, const struct gpu *gpu,
+static json_t *gpu_json(const struct host *host, const struct pcie *pcie, const struct gpu *gpu,
 			const struct place_taken *taken)
 {
 	const struct device *device = gpu->device;
-	const char *holder = place_gpu_holder(gpu, taken);
-	const char *state = holder != NULL              ? "held"
-			    : gpu->offer != GPU_OFFERED ? "not offered"
-							: "free";
+	const struct pcie_node *node = pcie_node(pcie, gpu);
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
 
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "address",
-			 device->address, "name", out_text_or_null(title), "id", id, "numa_node",
-			 out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
+			 "address", device->address, "name", out_text_or_null(title), "id", id,
+			 "numa_node", out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
 			 out_number_or_null(device->iommu_group), "group_members",
 			 members_json(gpu), "driver", out_text_or_null(device->driver), "bars",
-			 bars_json(device), "state", state, "holder", out_text_or_null(holder),
-			 "reason", out_text_or_null(gpu->offer_reason));
+			 bars_json(device), "link", pcie_json_link(node), "path",
+			 pcie_json_path(pcie, node), "state", pcie_json_state(gpu, taken), "holder",
+			 out_text_or_null(place_gpu_holder(gpu, taken)), "reason",
+			 out_text_or_null(gpu->offer_reason));
 }
 
 static char *cell_address(const json_t *row)
@@ -165,26 +165,6 @@ static const struct out_column columns[] = {
 	{ "BARS", cell_bars },       { "STATE", cell_state },
 };
 
-/* What is held is worth knowing, not worth failing for. */
-static struct usage *read_usage(const struct cli *cli, const struct host *host, char **ret_unknown)
-{
-	CLEANUP(fail) struct fail unknown = { 0 };
-	CLEANUP(hv) struct hv *hv = NULL;
-	struct usage *usage = NULL;
-
-	if (!host->live)
-		*ret_unknown = mem_strdup("the host was read with --root");
-	else if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, &unknown) < 0)
-		*ret_unknown = text_format("%s (%s)", unknown.items[0].what,
-					   unknown.items[0].cause);
-	if (usage_read(hv, host->live ? NULL : "/nonexistent", host->machine, NULL, &usage,
-		       &unknown) < 0) {
-		*ret_unknown = mem_strdup(unknown.items[0].what);
-		(void)usage_read(NULL, "/nonexistent", host->machine, NULL, &usage, &unknown);
-	}
-	return usage;
-}
-
 static void print(const struct host *host, const json_t *rows, const char *unknown)
 {
 	if (json_array_size(rows) == 0)
@@ -203,17 +183,19 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(root) struct root *root = NULL;
 	CLEANUP(host) struct host *host = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(pcie) struct pcie *pcie = NULL;
 	CLEANUP(text) char *unknown = NULL;
 	struct place_taken taken;
 	json_t *rows;
 
 	if (root_open(cli->root_directory, &root, fail) < 0 || host_read(root, &host, fail) < 0)
 		return -1;
-	usage = read_usage(cli, host, &unknown);
+	usage = holders_read(cli, root, host, &unknown);
+	pcie = pcie_read(root, host->devices, host->gpus);
 	taken = usage_taken(usage);
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
-		json_array_append_new(rows, gpu_json(host, &host->gpus->gpus[i], &taken));
+		json_array_append_new(rows, gpu_json(host, pcie, &host->gpus->gpus[i], &taken));
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:b, s:o}", "gpus", rows, "has_iommu", host->has_iommu,
 				   "holders_unknown", out_text_or_null(unknown)));

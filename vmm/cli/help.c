@@ -7,7 +7,9 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/refused.h"
-#include "vmm/spec.h"
+#include "vmm/keys_type.h"
+#include "vmm/policy.h"
+#include "vmm/spec_keys.h"
 
 static void help_options(unsigned bits, bool for_all)
 {
@@ -55,19 +57,22 @@ static void help_command(const struct cli_command *command)
 	help_options(command->options, true);
 }
 
-static char *range_of(const struct spec_key_row *row)
+static char *range_of(const struct keys_row *row)
 {
 	CLEANUP(text) char *range = NULL;
 
-	if (row->type == SPEC_COUNT) {
+	if (row->type == &keys_type_count) {
 		text_add(&range, "%llu to %llu", (unsigned long long)row->min,
 			 (unsigned long long)row->max);
-	} else if (row->type == SPEC_SIZE) {
+	} else if (row->type == &keys_type_size) {
 		CLEANUP(text) char *least = size_format(row->min);
 		CLEANUP(text) char *most = size_format(row->max);
 
 		text_add(&range, "%s to %s", least, most);
-	} else if (row->type == SPEC_BOOLEAN) {
+	} else if (row->type == &keys_type_share) {
+		text_add(&range, "%llu %% to %llu %%", (unsigned long long)row->min,
+			 (unsigned long long)row->max);
+	} else if (row->type == &keys_type_boolean) {
 		text_add(&range, "yes, no");
 	}
 	for (const char *const *choice = row->choices; choice != NULL && *choice != NULL; choice++)
@@ -75,7 +80,7 @@ static char *range_of(const struct spec_key_row *row)
 	return STEAL(range);
 }
 
-static void help_key(const struct spec_key_row *row)
+static void help_key(const struct keys_row *row, int width)
 {
 	CLEANUP(text) char *range = range_of(row);
 	CLEANUP(text) char *note = NULL;
@@ -88,22 +93,39 @@ static void help_key(const struct spec_key_row *row)
 		text_join(&note, "; ", "default ");
 		text_add(&note, "%s", row->fallback);
 	}
-	out_line("  %-12s %s%s%s%s", row->key, row->doc, note == NULL ? "" : " (",
+	out_line("  %-*s %s%s%s%s", width, row->key, row->doc, note == NULL ? "" : " (",
 		 note == NULL ? "" : note, note == NULL ? "" : ")");
-	out_line("  %-12s   %s = %s", "", row->key, row->example);
+	out_line("  %-*s   %s = %s", width, "", row->key, row->example);
+}
+
+static void help_keys(const struct keys_table *table)
+{
+	int width = 0;
+
+	for (const struct keys_row *row = table->rows; row->key != NULL; row++)
+		if ((int)strlen(row->key) > width)
+			width = (int)strlen(row->key);
+	for (const struct keys_section *section = table->sections; section->name != NULL;
+	     section++) {
+		out_line("%s", "");
+		out_line("[%s]  %s", section->name, section->doc);
+		for (const struct keys_row *row = table->rows; row->key != NULL; row++)
+			if (text_equal(row->section, section->name))
+				help_key(row, width);
+	}
 }
 
 static void help_spec(void)
 {
 	out_line("A spec is an INI file: [section], key = value, comments after ; or #.");
-	for (const struct spec_section_row *section = spec_sections(); section->name != NULL;
-	     section++) {
-		out_line("%s", "");
-		out_line("[%s]  %s", section->name, section->doc);
-		for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
-			if (text_equal(row->section, section->name))
-				help_key(row);
-	}
+	help_keys(spec_keys());
+}
+
+static void help_host(void)
+{
+	out_line("The host's policy is an INI file, %s. Without it the defaults count.",
+		 POLICY_FILE);
+	help_keys(policy_keys());
 }
 
 static void help_exit(void)
@@ -128,6 +150,7 @@ static const struct {
 	void (*print)(void);
 } topics[] = {
 	{ "spec", help_spec },
+	{ "host", help_host },
 	{ "exit", help_exit },
 	{ "refused", help_refused },
 };
@@ -150,7 +173,7 @@ static int help_topic(const char *topic, struct fail *fail)
 	return 0;
 }
 
-static json_t *key_json(const struct spec_key_row *row)
+static json_t *key_json(const struct keys_row *row)
 {
 	CLEANUP(text) char *range = range_of(row);
 
@@ -160,19 +183,25 @@ static json_t *key_json(const struct spec_key_row *row)
 			 row->example, "doc", row->doc);
 }
 
+static json_t *keys_json(const struct keys_table *table)
+{
+	json_t *keys = json_array();
+
+	for (const struct keys_row *row = table->rows; row->key != NULL; row++)
+		json_array_append_new(keys, key_json(row));
+	return keys;
+}
+
 /* The same tables for programs. */
 static int help_json(void)
 {
 	json_t *kinds = json_array();
 	json_t *commands = json_array();
-	json_t *keys = json_array();
 
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
 		json_array_append_new(commands,
 				      json_pack("{s:s, s:s, s:s}", "name", row->name, "arguments",
 						row->arguments, "summary", row->summary));
-	for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
-		json_array_append_new(keys, key_json(row));
 	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
 		const struct fail_kind_row *row = fail_kind_row((enum fail_kind)kind);
 
@@ -181,8 +210,9 @@ static int help_json(void)
 						"kind", row->title, "meaning", row->meaning,
 						"actor", row->actor));
 	}
-	out_json(json_pack("{s:o, s:o, s:o}", "commands", commands, "spec_keys", keys, "exit_codes",
-			   kinds));
+	out_json(json_pack("{s:o, s:o, s:o, s:o}", "commands", commands, "spec_keys",
+			   keys_json(spec_keys()), "host_keys", keys_json(policy_keys()),
+			   "exit_codes", kinds));
 	return 0;
 }
 

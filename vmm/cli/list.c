@@ -107,7 +107,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 
 	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
 	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
-	    usage_read(hv, NULL, host->machine, NULL, &usage, fail) < 0)
+	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
 	rows = rows_of(usage, host);
 	if (cli->json) {

@@ -14,6 +14,14 @@ static const struct cli_command commands[] = {
 	  .summary = "show this host's GPUs: where they sit, what they are, who has them",
 	  .more = "A GPU is free, held by a VM, or not offered: the reason says why words in a\n"
 		  "spec never choose it. Its IOMMU group's other members travel with it." },
+	{ .name = "topo",
+	  .arguments = "",
+	  .options = CLI_XML,
+	  .run = topo_run,
+	  .summary =
+		  "draw the machine: nodes, caches, cores, GPUs under their ports, who holds what",
+	  .more = "With --xml: as hwloc's XML with the VMs marked; gpuvm topo --xml > machine.xml,\n"
+		  "then lstopo -i machine.xml machine.svg" },
 	{ .name = "plan",
 	  .arguments = "SPEC",
 	  .least = 1,
@@ -59,8 +67,16 @@ static const struct cli_command commands[] = {
 	  .run = delete_run,
 	  .summary = "forget a VM that is off, its UEFI variables included; disks stay",
 	  .more = "" },
+	{ .name = "snapshot",
+	  .arguments = "FILE",
+	  .least = 1,
+	  .most = 1,
+	  .run = snapshot_run,
+	  .summary = "write all that planning reads into one archive, for --root or a bug report",
+	  .more = "It holds libvirt's domains, the firmware's descriptors and package versions too.\n"
+		  "UUIDs, MAC addresses, paths, specs and user names are blanked; names of VMs are not." },
 	{ .name = "help",
-	  .arguments = "[COMMAND|spec|exit|refused]",
+	  .arguments = "[COMMAND|spec|host|exit|refused]",
 	  .least = 0,
 	  .most = 1,
 	  .run = help_run,

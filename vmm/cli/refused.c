@@ -20,7 +20,6 @@ static const struct refused_verb verbs[] = {
 	{ "managedsave", STATE_IN_GPU, STATE_INSTEAD },
 	{ "restore", STATE_IN_GPU, STATE_INSTEAD },
 	{ "hibernate", STATE_IN_GPU, STATE_INSTEAD },
-	{ "snapshot", STATE_IN_GPU, "stop the VM, then snapshot its disk image" },
 	{ "snapshot-create", STATE_IN_GPU, "stop the VM, then snapshot its disk image" },
 	{ "checkpoint", STATE_IN_GPU, STATE_INSTEAD },
 	{ "suspend", PAUSE_REASON, STATE_INSTEAD },

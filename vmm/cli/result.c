@@ -103,21 +103,34 @@ static json_t *firmware_json(const struct launch *launch)
 		"secure_boot", spec->secure_boot);
 }
 
+static json_t *reasons_json(const struct placement *placement)
+{
+	json_t *reasons = json_array();
+
+	for (size_t i = 0; i < placement->reason_count; i++) {
+		const struct place_reason *reason = &placement->reasons[i];
+
+		json_array_append_new(reasons,
+				      json_pack("{s:s, s:s, s:o}", "choice", reason->choice, "why",
+						reason->why, "rejected",
+						out_text_or_null(reason->rejected)));
+	}
+	return reasons;
+}
+
 json_t *result_plan(const struct launch *launch)
 {
 	const struct placement *placement = launch->placement;
-	json_t *reasons = json_array();
 
-	for (size_t i = 0; i < placement->reason_count; i++)
-		json_array_append_new(reasons, out_text_or_null(placement->reasons[i]));
 	return json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "name",
 			 launch->spec->name, "spec", out_text_or_null(launch->spec->file),
 			 "vcpu_count", (int)launch->spec->vcpus, "memory_bytes",
 			 (json_int_t)launch->spec->memory_bytes, "gpus", gpus_json(launch), "cells",
 			 cells_json(placement), "vcpus", vcpus_json(placement), "threads_per_core",
-			 (int)placement->threads_per_core, "emulator_cpus",
+			 (int)placement->topology.threads, "emulator_cpus",
 			 numbers_json(placement->emulator_cpus), "firmware", firmware_json(launch),
-			 "reasons", reasons, "unknown", out_text_or_null(launch->libvirt_unknown));
+			 "reasons", reasons_json(placement), "unknown",
+			 out_text_or_null(launch->libvirt_unknown));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -232,7 +245,13 @@ void result_print(const json_t *plan)
 	out_line("%s", "");
 	out_heading("Why");
 	json_array_foreach(json_object_get(plan, "reasons"), i, reason)
-		out_line("  - %s", json_string_value(reason));
+	{
+		const char *rejected = json_string_value(json_object_get(reason, "rejected"));
+
+		out_line("  - %s", text_of(reason, "why"));
+		if (rejected != NULL)
+			out_line("      rejected: %s", rejected);
+	}
 	if (json_is_string(json_object_get(plan, "unknown")))
 		out_note("Not known what other VMs have: %s", text_of(plan, "unknown"));
 }

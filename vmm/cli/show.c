@@ -97,7 +97,7 @@ int show_run(const struct cli *cli, struct fail *fail)
 
 	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
 	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
-	    usage_read(hv, NULL, host->machine, NULL, &usage, fail) < 0)
+	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
 	vm = usage_vm(usage, cli->args[0]);
 	if (vm == NULL || !vm->guest->is_ours) {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of the host's long files: the lines that are read, for host_files.c. */
+#ifndef GPUVM_TOPO_HOST_FILTER_H
+#define GPUVM_TOPO_HOST_FILTER_H
+
+#include "vmm/base/root.h"
+
+/* Each takes a file's text and gives the part to keep, or NULL for nothing. The caller frees. */
+char *host_filter_cpuinfo(const struct root *root, const char *text); /* the first processor's */
+char *host_filter_meminfo(const struct root *root, const char *text);
+char *host_filter_mounts(const struct root *root, const char *text); /* of devices; no options */
+char *host_filter_vfio(const struct root *root, const char *text);
+char *host_filter_pci_ids(const struct root *root,
+			  const char *text); /* of functions that are there */
+char *host_filter_packages(const struct root *root,
+			   const char *text); /* libvirt's, QEMU's, OVMF's */
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "topo/place_internal.h"
+
+#include <stdlib.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+/* Why these GPUs. */
+
+static char *addresses_of(const struct placement *placement, size_t request)
+{
+	char **items = mem_alloc(placement->gpu_count, sizeof *items);
+	size_t count = 0;
+	char *list;
+
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		if (placement->gpus[i].request == request)
+			items[count++] = mem_strdup(placement->gpus[i].gpu->device->address);
+	list = place_words_list(items, count);
+	place_words_free(items, count);
+	return list;
+}
+
+/* GPUs that the request could have had. */
+static unsigned free_matches(const struct place_view *view, size_t request)
+{
+	const struct place_class *class = &view->classes[view->request_class[request]];
+	unsigned count = 0;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++)
+		count += class->matched[i] == '1' && view->states[i] == PLACE_GPU_FREE;
+	return count;
+}
+
+static void tell_gpus(const struct place_view *view, struct placement *placement)
+{
+	for (size_t i = 0; i < view->request->gpu_count; i++) {
+		const struct place_gpu_request *wanted = &view->request->gpus[i];
+		unsigned free_count = wanted->address_count > 0 ? 0 : free_matches(view, i);
+		CLEANUP(text) char *taken = addresses_of(placement, i);
+		CLEANUP(text) char *that_match = place_words_that_match(wanted, free_count);
+
+		if (wanted->address_count > 0) {
+			place_reason_add(placement, "gpus", "%s gets %s, which the spec names",
+					 wanted->label, taken);
+		} else if (free_count == wanted->count) {
+			place_reason_add(
+				placement, "gpus", "%s gets %s, %s%s", wanted->label, taken,
+				wanted->count == 1 ? "the only free GPU" : "the only free GPUs",
+				that_match);
+		} else {
+			place_reason_add(placement, "gpus", "%s gets %s of the %u free GPUs%s",
+					 wanted->label, taken, free_count, that_match);
+		}
+	}
+}
+
+/* How near all GPUs are to each other; static text, NULL: there is no more than one. */
+static const char *nearness(const struct placement *placement)
+{
+	unsigned shared = UINT32_MAX;
+	int cell = placement->gpus[0].cell;
+
+	for (size_t i = 0; i < placement->gpu_count; i++) {
+		cell = placement->gpus[i].cell == cell ? cell : -1;
+		for (size_t j = 0; j < i; j++) {
+			unsigned here = place_distance_shared(placement->gpus[i].gpu->device,
+							      placement->gpus[j].gpu->device);
+
+			shared = here < shared ? here : shared;
+		}
+	}
+	if (shared == UINT32_MAX)
+		return NULL;
+	if (shared > 1)
+		return "are behind one PCIe switch";
+	if (shared == 1)
+		return "are in one PCIe root complex";
+	return cell >= 0 ? "are on one node"
+			 : "are on different nodes, as near to each other as can be";
+}
+
+/* Why the second best set is second; static text. */
+static const char *fault_of(const struct place_cost *rival, const struct place_cost *cost)
+{
+	for (size_t i = 0; i < PLACE_LEVELS; i++)
+		if (rival->pairs[i] != cost->pairs[i])
+			return "farther apart";
+	if (rival->losses[PLACE_LEVEL_SWITCH] != cost->losses[PLACE_LEVEL_SWITCH])
+		return "a larger set of free GPUs behind a switch would be broken up";
+	if (rival->losses[PLACE_LEVEL_ROOT] != cost->losses[PLACE_LEVEL_ROOT])
+		return "a larger set of free GPUs in a root complex would be broken up";
+	if (rival->losses[PLACE_LEVEL_NODE] != cost->losses[PLACE_LEVEL_NODE])
+		return "a larger set of free GPUs on a node would be broken up";
+	return "as good, and the lower address decides";
+}
+
+static void reject_rival(const struct place_view *view, const struct place_choice *choice,
+			 struct placement *placement)
+{
+	CLEANUP(place_choice) struct place_choice *rival = place_rival_gpus(view, choice);
+	char **items;
+	size_t count = 0;
+	CLEANUP(text) char *list = NULL;
+
+	if (rival == NULL)
+		return;
+	items = mem_alloc(view->host->gpus->count, sizeof *items);
+	for (size_t i = 0; i < view->host->gpus->count; i++)
+		if (rival->picks[i] != SIZE_MAX)
+			items[count++] = mem_strdup(view->host->gpus->gpus[i].device->address);
+	list = place_words_list(items, count);
+	place_words_free(items, count);
+	place_reason_reject(placement, "%s: %s", list, fault_of(&rival->cost, &choice->cost));
+}
+
+void place_reason_gpus(const struct place_view *view, const struct place_choice *choice,
+		       struct placement *placement)
+{
+	const char *near = nearness(placement);
+
+	tell_gpus(view, placement);
+	if (near != NULL)
+		place_reason_add(placement, "gpus", "the %zu GPUs %s", placement->gpu_count, near);
+	reject_rival(view, choice, placement);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/size.h"
+#include "vmm/base/text.h"
+#include "vmm/hv_internal.h"
+
+const char *hv_state_name(enum hv_state state)
+{
+	switch (state) {
+	case HV_OFF:
+		return "off";
+	case HV_RUNNING:
+		return "running";
+	case HV_PAUSED:
+		return "paused";
+	case HV_STOPPING:
+		return "stopping";
+	case HV_CRASHED:
+		return "crashed";
+	}
+	return "unknown";
+}
+
+static enum hv_state state_of(int state)
+{
+	switch (state) {
+	case VIR_DOMAIN_RUNNING:
+	case VIR_DOMAIN_BLOCKED:
+	case VIR_DOMAIN_NOSTATE:
+		return HV_RUNNING;
+	case VIR_DOMAIN_PAUSED:
+	case VIR_DOMAIN_PMSUSPENDED:
+		return HV_PAUSED;
+	case VIR_DOMAIN_SHUTDOWN:
+		return HV_STOPPING;
+	case VIR_DOMAIN_CRASHED:
+		return HV_CRASHED;
+	default:
+		return HV_OFF;
+	}
+}
+
+static const char *paused_reason(int reason)
+{
+	static const char *const names[] = {
+		[VIR_DOMAIN_PAUSED_USER] = "by a user",
+		[VIR_DOMAIN_PAUSED_MIGRATION] = "for a migration",
+		[VIR_DOMAIN_PAUSED_SAVE] = "for a save",
+		[VIR_DOMAIN_PAUSED_DUMP] = "for a dump",
+		[VIR_DOMAIN_PAUSED_IOERROR] = "after a disk I/O error",
+		[VIR_DOMAIN_PAUSED_WATCHDOG] = "by its watchdog",
+		[VIR_DOMAIN_PAUSED_SHUTTING_DOWN] = "while shutting down",
+		[VIR_DOMAIN_PAUSED_SNAPSHOT] = "for a snapshot",
+		[VIR_DOMAIN_PAUSED_CRASHED] = "after a crash",
+		[VIR_DOMAIN_PAUSED_STARTING_UP] = "while starting",
+	};
+
+	if (reason < 0 || (size_t)reason >= sizeof names / sizeof *names || names[reason] == NULL)
+		return "for an unknown reason";
+	return names[reason];
+}
+
+/* False if the domain vanished while it was read. */
+static bool read_domain(virDomainPtr from, struct hv_domain *ret)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	int state = 0;
+	int reason = 0;
+	char *xml;
+
+	if (virDomainGetState(from, &state, &reason, 0) < 0 ||
+	    virDomainGetUUIDString(from, uuid) < 0)
+		return false;
+	xml = virDomainGetXMLDesc(from, 0);
+	if (xml == NULL)
+		return false;
+	ret->xml = xml;
+	ret->name = mem_strdup(virDomainGetName(from));
+	ret->uuid = mem_strdup(uuid);
+	ret->state = state_of(state);
+	ret->is_active = virDomainIsActive(from) == 1;
+	ret->is_starting = state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+	ret->is_persistent = virDomainIsPersistent(from) == 1;
+	ret->has_managed_save = virDomainHasManagedSaveImage(from, 0) == 1;
+	if (ret->state == HV_PAUSED)
+		ret->paused_reason = mem_strdup(paused_reason(reason));
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strverscmp(((const struct hv_domain *)a)->name, ((const struct hv_domain *)b)->name);
+}
+
+int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail)
+{
+	struct hv_domains *result;
+	virDomainPtr *all = NULL;
+	int count = virConnectListAllDomains(hv->connection, &all, 0);
+
+	if (count < 0)
+		return hv_fail(fail, "libvirt does not list its domains");
+	result = mem_alloc(1, sizeof *result);
+	result->domains = mem_alloc((size_t)count, sizeof *result->domains);
+	for (int i = 0; i < count; i++) {
+		if (read_domain(all[i], &result->domains[result->count]))
+			result->count++;
+		virDomainFree(all[i]);
+	}
+	free(all);
+	qsort(result->domains, result->count, sizeof *result->domains, by_name);
+	*ret_domains = result;
+	return 0;
+}
+
+void hv_domains_free(struct hv_domains *domains)
+{
+	if (domains == NULL)
+		return;
+	for (size_t i = 0; i < domains->count; i++) {
+		free(domains->domains[i].name);
+		free(domains->domains[i].uuid);
+		free(domains->domains[i].paused_reason);
+		free(domains->domains[i].xml);
+	}
+	free(domains->domains);
+	free(domains);
+}
+
+const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (text_equal(domains->domains[i].name, name))
+			return &domains->domains[i];
+	return NULL;
+}
+
+uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)
+{
+	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
+	int count = domain == NULL
+			    ? -1
+			    : virDomainMemoryStats(domain, stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
+
+	for (int i = 0; i < count; i++)
+		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS)
+			return (uint64_t)stats[i].val * SIZE_KIB;
+	return 0;
+}
