@@ -66,7 +66,7 @@ struct place_core {
 	unsigned width; /* CPUs that the machine has of it */
 	unsigned free;  /* of them those that may be vCPUs */
 	unsigned
-		cost; /* CPUs that other VMs lose if it is used: all free ones if cores stay whole */
+		cost; /* CPUs that other VMs lose if it is used: all free ones; 0 if cores are shared */
 };
 
 /* The host as one search sees it. Borrows its first members. */
@@ -99,6 +99,8 @@ struct place_view {
 	hwloc_bitmap_t vcpu_cpus; /* of them what the spec leaves for the vCPUs */
 	struct place_core *cores; /* of vcpu_cpus, by number */
 	size_t core_count;
+	size_t *core_from, *core_below; /* by node: all of its cores are between them */
+	unsigned cost_most;             /* of any core */
 	int *kinds; /* different machine_cpu.kind of usable CPUs, highest first */
 	size_t kind_count;
 	unsigned *kind_width;    /* by kind: CPUs of its widest core */
