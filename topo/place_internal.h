@@ -21,6 +21,9 @@
 #define PLACE_STATES_MOST  ((size_t)1 << 12) /* combinations of GPUs wanted of each class */
 #define PLACE_SPLITS_MOST  ((size_t)1 << 16) /* 16 GPUs on 8 nodes have at most 6561 splits */
 
+/* Added to the distance between nodes of different packages; SLIT ends at 255 (ACPI 6.4, 5.2.17). */
+#define PLACE_OTHER_PACKAGE 256
+
 /* QEMU knows 16 cliques (x-nv-gpudirect-clique, hw/vfio/pci-quirks.c). */
 #define PLACE_CLIQUES_MOST 16
 

@@ -143,7 +143,7 @@ static const struct example examples[] = {
 	  .expected =
 		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12, 2 dies",
 	  .reason = "of 3 such splits nodes 2 and 3 fit best: 0 free GPUs stay behind there",
-	  .rejected = "nodes 1 and 2: farther apart (distances sum to 42, not 24)" },
+	  .rejected = "nodes 1 and 2: farther apart (up to distance 21 across packages, not 12)" },
 	{ .about = "socket: the package's other node helps out",
 	  .shape = &quarters,
 	  .cards = spread,

@@ -40,6 +40,20 @@ static const struct shape flat = { .nodes = 4,
 				   .available_gib = 30,
 				   .is_flat = true };
 
+/* Three nodes to a package; the first has a GPU on each, the second two on one. */
+static const struct shape thirds = { .nodes = 6,
+				     .nodes_per_package = 3,
+				     .cores = 4,
+				     .threads = 1,
+				     .l3_cores = 4,
+				     .total_gib = 32,
+				     .available_gib = 30 };
+static const struct card thirds_cards[] = {
+	{ "0000:10:00.0", 0, 1, "H100", NULL }, { "0000:20:00.0", 1, 2, "H100", NULL },
+	{ "0000:30:00.0", 2, 3, "H100", NULL }, { "0000:40:00.0", 3, 4, "H100", NULL },
+	{ "0000:41:00.0", 3, 5, "H100", NULL }, { .address = NULL }
+};
+
 /* A T4 beside the first H100. */
 static const struct card unlike[] = { { "0000:11:00.0", 0, 1, "H100", NULL },
 				      { "0000:12:00.0", 0, 2, "T4", NULL },
@@ -308,6 +322,16 @@ static const struct example more_examples[] = {
 	  .has = { .gpus = { { "0000:41:00.0", "x" }, { "0000:20:00.0", "x" } } },
 	  .expected =
 		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12, 2 dies" },
+	{ .about = "three near nodes rather than two far ones",
+	  .shape = &thirds,
+	  .cards = thirds_cards,
+	  .vcpus = 3,
+	  .gib = 6,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .expected =
+		  "10:00.0>0 20:00.0>1 30:00.0>2 | 0: cpus 1, 2 GiB | 1: cpus 5, 2 GiB | 2: cpus 9, 2 GiB | x1 host 0,4,8, 3 dies",
+	  .rejected = "nodes 0 and 3: farther apart (up to distance 21 across packages, not 12)" },
 };
 
 #endif
