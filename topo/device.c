@@ -29,7 +29,7 @@ static void access_cleanup(struct pci_access **access)
 
 /*
  * libpci's error handler must not return and gets no pointer of ours, so the way out has to lie in the
- * thread. It is set only inside load().
+ * thread. It is set only inside open_access().
  */
 static _Thread_local jmp_buf way_out;
 
@@ -116,13 +116,13 @@ static char *shown(char *text)
 	return result;
 }
 
-/* Starts with three hexadecimal numbers. Not sscanf, which is a fifth of all reading on a host with VFs. */
-static bool is_resource_line(const char *line)
+/* One line of "resource": first and last address, flags. Not sscanf, which costs more than the read. */
+static bool read_range(const char *line, uint64_t ret[3])
 {
 	for (unsigned i = 0; i < 3; i++) {
 		char *end;
 
-		strtoull(line, &end, 16);
+		ret[i] = strtoull(line, &end, 16);
 		if (end == line)
 			return false;
 		line = end;
@@ -130,81 +130,85 @@ static bool is_resource_line(const char *line)
 	return true;
 }
 
-/* libpci leaks on a malformed file, and ends the process by default: let it see none. */
-static bool resource_is_sound(const struct root *root, const char *name)
+/* The lowest bits of the flags are those of the BAR itself. */
+static void read_bar(const uint64_t range[3], struct device_bar *bar)
 {
-	CLEANUP(text) char *text = root_text(root, DEVICES "/%s/resource", name);
+	uint64_t flags = range[2];
+	bool is_io = (flags & (RESOURCE_IO | PCI_BASE_ADDRESS_SPACE_IO)) != 0;
+
+	if (range[1] <= range[0])
+		return;
+	bar->size_bytes = range[1] - range[0] + 1;
+	bar->is_memory = (flags & RESOURCE_MEMORY) != 0 && !is_io;
+	bar->address = range[0] & (is_io ? PCI_ADDR_IO_MASK : PCI_ADDR_MEM_MASK);
+	bar->is_64bit = bar->is_memory && (flags & PCI_BASE_ADDRESS_MEM_TYPE_64) != 0;
+	bar->is_prefetchable = bar->is_memory && (flags & PCI_BASE_ADDRESS_MEM_PREFETCH) != 0;
+}
+
+static bool read_bars(const struct root *root, struct device *device)
+{
+	CLEANUP(text) char *text = root_text(root, DEVICES "/%s/resource", device->address);
 	char *rest = text;
 	char *line;
 
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (strlen(line) > 200 || !is_resource_line(line))
+	for (unsigned i = 0; (line = strsep(&rest, "\n")) != NULL; i++) {
+		uint64_t range[3];
+
+		if (!read_range(line, range))
 			return false;
+		if (i < DEVICE_BARS)
+			read_bar(range, &device->bars[i]);
+	}
 	return text != NULL;
 }
 
-static bool is_sound(const struct root *root, const char *name)
+/*
+ * What every function has; false if it vanished meanwhile. libpci would do, but ends the process on a
+ * missing file and leaks on a malformed one, so each would have to be read before it as well.
+ */
+static bool read_numbers(const struct root *root, struct device *device)
 {
-	static const char *const numbers[] = { "vendor", "device", "class" };
+	const char *name = device->address;
+	int64_t vendor = root_number(root, -1, DEVICES "/%s/vendor", name);
+	int64_t id = root_number(root, -1, DEVICES "/%s/device", name);
+	int64_t class = root_number(root, -1, DEVICES "/%s/class", name);
 
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		if (root_number(root, -1, DEVICES "/%s/%s", name, numbers[i]) < 0)
-			return false;
-	return resource_is_sound(root, name);
-}
-
-/* Whether libpci could read all of @pci; false if the function vanished meanwhile. */
-static bool load(struct pci_dev *pci)
-{
-	if (setjmp(way_out) != 0)
+	if (vendor < 0 || id < 0 || class < 0 || !read_bars(root, device))
 		return false;
-	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_SUBSYS | PCI_FILL_BASES |
-				   PCI_FILL_SIZES | PCI_FILL_IO_FLAGS);
+	device->vendor_id = (uint16_t)vendor;
+	device->device_id = (uint16_t)id;
+	device->class_id = (uint16_t)(class >> 8);
+	device->subsystem_vendor_id = (uint16_t)root_number(root, 0, DEVICES "/%s/subsystem_vendor",
+							    name);
+	device->subsystem_device_id = (uint16_t)root_number(root, 0, DEVICES "/%s/subsystem_device",
+							    name);
 	return true;
 }
 
-static void read_bars(struct device *device, const struct pci_dev *pci)
-{
-	for (unsigned i = 0; i < DEVICE_BARS; i++) {
-		struct device_bar *bar = &device->bars[i];
-		bool is_io = (pci->flags[i] & RESOURCE_IO) != 0 ||
-			     (pci->base_addr[i] & PCI_BASE_ADDRESS_SPACE_IO) != 0;
-
-		bar->size_bytes = pci->size[i];
-		if (bar->size_bytes == 0)
-			continue;
-		bar->is_memory = (pci->flags[i] & RESOURCE_MEMORY) != 0 && !is_io;
-		bar->address = pci->base_addr[i] & (is_io ? PCI_ADDR_IO_MASK : PCI_ADDR_MEM_MASK);
-		bar->is_64bit = bar->is_memory &&
-				(pci->base_addr[i] & PCI_BASE_ADDRESS_MEM_TYPE_64) != 0;
-		bar->is_prefetchable = bar->is_memory &&
-				       (pci->base_addr[i] & PCI_BASE_ADDRESS_MEM_PREFETCH) != 0;
-	}
-}
-
-static char *lookup(struct pci_access *access, const struct pci_dev *pci, int what)
+static char *lookup(struct pci_access *access, const struct device *device, int what)
 {
 	char buffer[256];
 	char *name;
 
 	/* The machine's pci.ids only: no network, no cache in somebody's home, no udev database. */
 	what |= PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
-	name = pci_lookup_name(access, buffer, sizeof buffer, what, pci->vendor_id, pci->device_id);
+	name = pci_lookup_name(access, buffer, sizeof buffer, what, device->vendor_id,
+			       device->device_id);
 	return name == NULL ? NULL : text_printable(name, 0);
 }
 
 /* Functions of one kind stand in a row, virtual ones by the hundred: @before spares looking them up. */
-static void read_names(struct pci_access *access, const struct pci_dev *pci,
-		       const struct device *before, struct device *device)
+static void read_names(struct pci_access *access, const struct device *before,
+		       struct device *device)
 {
-	if (before != NULL && before->vendor_id == pci->vendor_id &&
-	    before->device_id == pci->device_id) {
+	if (before != NULL && before->vendor_id == device->vendor_id &&
+	    before->device_id == device->device_id) {
 		device->vendor_name = mem_strdup(before->vendor_name);
 		device->device_name = mem_strdup(before->device_name);
 		return;
 	}
-	device->vendor_name = lookup(access, pci, PCI_LOOKUP_VENDOR);
-	device->device_name = lookup(access, pci, PCI_LOOKUP_DEVICE);
+	device->vendor_name = lookup(access, device, PCI_LOOKUP_VENDOR);
+	device->device_name = lookup(access, device, PCI_LOOKUP_DEVICE);
 }
 
 static bool is_bridge(const struct root *root, const char *name, uint16_t class_id)
@@ -294,27 +298,17 @@ static void read_attributes(const struct root *root, struct device *device)
 static void read_one(const struct root *root, struct pci_access *access, const struct address *at,
 		     const char *name, struct device_list *list)
 {
-	struct pci_dev *pci = pci_get_dev(access, (int)at->domain, (int)at->bus, (int)at->slot,
-					  (int)at->function);
+	struct device device = { .domain = (uint16_t)at->domain,
+				 .bus = (uint8_t)at->bus,
+				 .slot = (uint8_t)at->slot,
+				 .function = (uint8_t)at->function };
 
-	if (load(pci)) {
-		struct device *device = MEM_APPEND(list->devices, list->count);
-
-		memcpy(device->address, name, strlen(name) + 1);
-		device->domain = (uint16_t)at->domain;
-		device->bus = (uint8_t)at->bus;
-		device->slot = (uint8_t)at->slot;
-		device->function = (uint8_t)at->function;
-		device->vendor_id = pci->vendor_id;
-		device->device_id = pci->device_id;
-		device->subsystem_vendor_id = pci->subsys_vendor_id;
-		device->subsystem_device_id = pci->subsys_id;
-		device->class_id = pci->device_class;
-		read_names(access, pci, list->count > 1 ? device - 1 : NULL, device);
-		read_bars(device, pci);
-		read_attributes(root, device);
-	}
-	pci_free_dev(pci);
+	memcpy(device.address, name, strlen(name) + 1);
+	if (!read_numbers(root, &device))
+		return;
+	read_names(access, list->count == 0 ? NULL : &list->devices[list->count - 1], &device);
+	read_attributes(root, &device);
+	*MEM_APPEND(list->devices, list->count) = device;
 }
 
 static int by_address(const void *a, const void *b)
@@ -358,7 +352,7 @@ int device_list_read(const struct root *root, struct device_list **ret_list, str
 	for (char **name = names; *name != NULL; name++) {
 		struct address at;
 
-		if (parse_name(*name, &at) && at.domain <= UINT16_MAX && is_sound(root, *name))
+		if (parse_name(*name, &at) && at.domain <= UINT16_MAX)
 			read_one(root, access, &at, *name, list);
 	}
 	if (list->count > 1)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PCI functions of the host, as libpci and sysfs tell them. Readers only: nothing here prints or
+ * PCI functions of the host, as sysfs tells them, with libpci's names. Readers only: nothing here prints or
  * changes the host.
  */
 #ifndef GPUVM_TOPO_DEVICE_H
@@ -67,8 +67,8 @@ struct device_list {
  * Every PCI function below @root (sysfs: /sys/bus/pci/devices), sorted by address. Functions that
  * vanish while read, and entries without the mandatory files, are left out. A host without PCI gives
  * an empty list. FAIL_FAIL if libpci cannot be used at all.
- * Release with device_list_free(). Source: libpci (pci.h, sysfs method forced, its exit() kept out by
- * an error handler), Documentation/ABI/testing/sysfs-bus-pci.
+ * Release with device_list_free(). Source: Documentation/ABI/testing/sysfs-bus-pci; names from libpci
+ * (pci.h, sysfs method forced, its exit() kept out by an error handler).
  */
 int device_list_read(const struct root *root, struct device_list **ret_list, struct fail *fail);
 void device_list_free(struct device_list *list);

@@ -107,8 +107,6 @@ static void gather_cores(struct place_view *view)
 	for (unsigned i = 0; i < machine->core_count; i++) {
 		if (cores[i].free == 0)
 			continue;
-		if (shares)
-			cores[i].cost = cores[i].free;
 		cores[view->core_count++] = cores[i];
 	}
 	view->cores = cores;
@@ -143,6 +141,23 @@ static void gather_rooms(struct place_view *view)
 	}
 }
 
+/* Where in view.cores those of each node are, and what the dearest one costs. */
+static void gather_ranges(struct place_view *view)
+{
+	size_t nodes = view->machine->node_count;
+
+	view->core_from = mem_alloc(nodes, sizeof *view->core_from);
+	view->core_below = mem_alloc(nodes, sizeof *view->core_below);
+	for (size_t i = 0; i < view->core_count; i++) {
+		const struct place_core *core = &view->cores[i];
+
+		if (view->core_below[core->node] == 0)
+			view->core_from[core->node] = i;
+		view->core_below[core->node] = i + 1;
+		view->cost_most = core->cost > view->cost_most ? core->cost : view->cost_most;
+	}
+}
+
 void place_cpus_gather(struct place_view *view)
 {
 	const struct machine *machine = view->machine;
@@ -151,6 +166,7 @@ void place_cpus_gather(struct place_view *view)
 	gather_free_cpus(view);
 	gather_cores(view);
 	gather_rooms(view);
+	gather_ranges(view);
 	view->open_cpus = mem_alloc(machine->node_count, sizeof *view->open_cpus);
 	for (size_t i = 0; i < machine->cpu_count; i++)
 		view->open_cpus[machine->cpus[i].node] +=
@@ -163,6 +179,8 @@ void place_cpus_done(struct place_view *view)
 	hwloc_bitmap_free(view->free_cpus);
 	hwloc_bitmap_free(view->vcpu_cpus);
 	free(view->cores);
+	free(view->core_from);
+	free(view->core_below);
 	free(view->kinds);
 	free(view->kind_width);
 	free(view->rooms);
@@ -181,8 +199,8 @@ static unsigned room_within(const struct place_view *view, size_t node, size_t k
 {
 	unsigned room = 0;
 
-	for (unsigned cost = 64; cost > 0; cost--) {
-		for (size_t i = 0; i < view->core_count; i++) {
+	for (unsigned cost = view->cost_most; cost > 0; cost--) {
+		for (size_t i = view->core_from[node]; i < view->core_below[node]; i++) {
 			const struct place_core *core = &view->cores[i];
 
 			if (core->node != node || core->cost != cost || cost > most ||

@@ -21,6 +21,9 @@
 #define PLACE_STATES_MOST  ((size_t)1 << 12) /* combinations of GPUs wanted of each class */
 #define PLACE_SPLITS_MOST  ((size_t)1 << 16) /* 16 GPUs on 8 nodes have at most 6561 splits */
 
+/* Added to the distance between nodes of different packages; SLIT ends at 255 (ACPI 6.4, 5.2.17). */
+#define PLACE_OTHER_PACKAGE 256
+
 /* QEMU knows 16 cliques (x-nv-gpudirect-clique, hw/vfio/pci-quirks.c). */
 #define PLACE_CLIQUES_MOST 16
 
@@ -66,7 +69,7 @@ struct place_core {
 	unsigned width; /* CPUs that the machine has of it */
 	unsigned free;  /* of them those that may be vCPUs */
 	unsigned
-		cost; /* CPUs that other VMs lose if it is used: all free ones if cores stay whole */
+		cost; /* CPUs that other VMs lose if it is used: all free ones; 0 if cores are shared */
 };
 
 /* The host as one search sees it. Borrows its first members. */
@@ -99,6 +102,8 @@ struct place_view {
 	hwloc_bitmap_t vcpu_cpus; /* of them what the spec leaves for the vCPUs */
 	struct place_core *cores; /* of vcpu_cpus, by number */
 	size_t core_count;
+	size_t *core_from, *core_below; /* by node: all of its cores are between them */
+	unsigned cost_most;             /* of any core */
 	int *kinds; /* different machine_cpu.kind of usable CPUs, highest first */
 	size_t kind_count;
 	unsigned *kind_width;    /* by kind: CPUs of its widest core */

@@ -18,7 +18,7 @@ static unsigned way(const struct machine *machine, size_t a, size_t b)
 {
 	bool leaves = machine->nodes[a].package != machine->nodes[b].package;
 
-	return machine->nodes[a].distances[b] + (leaves ? 256 : 0);
+	return machine->nodes[a].distances[b] + (leaves ? PLACE_OTHER_PACKAGE : 0);
 }
 
 static void judge_distance(const struct place_view *view, struct place_choice *choice)

@@ -44,6 +44,11 @@ static char *gpu_nodes(const struct place_view *view, const unsigned *gpus_at, s
 	return text;
 }
 
+static const char *across(unsigned diameter)
+{
+	return diameter >= PLACE_OTHER_PACKAGE ? " across packages" : "";
+}
+
 /* What the best rejected node or set of nodes loses by. */
 static char *against_rival(const struct place_view *view, const struct place_choice *choice)
 {
@@ -55,7 +60,12 @@ static char *against_rival(const struct place_view *view, const struct place_cho
 		return text_format("the other GPUs' node is unknown");
 	if (rival->unknown != choice->unknown)
 		return text_format("%s: the node of some of the GPUs would be unknown", nodes);
-	if (rival->diameter != choice->diameter || rival->distance != choice->distance)
+	if (rival->diameter != choice->diameter)
+		return text_format("%s: farther apart (up to distance %u%s, not %u%s)", nodes,
+				   rival->diameter % PLACE_OTHER_PACKAGE, across(rival->diameter),
+				   choice->diameter % PLACE_OTHER_PACKAGE,
+				   across(choice->diameter));
+	if (rival->distance != choice->distance)
 		return text_format("%s: farther apart (distances sum to %u, not %u)", nodes,
 				   rival->distance, choice->distance);
 	if (rival->width != choice->width)

@@ -158,8 +158,7 @@ bool place_refuse_pin(const struct place_view *view, struct fail *fail)
 	fail_add(fail, view->empty ? FAIL_SPEC : FAIL_BUSY,
 		 "pin = %s: no place for the VM with these CPUs under policy = %s", pin,
 		 place_policy_name(request.policy));
-	fail_cause(fail, "they are on %s; GPUs, CPUs and memory that go together are %s on %s",
-		   pinned, view->empty ? "there" : "free", nodes);
+	fail_cause(fail, "they are on %s; without pin the VM would go to %s", pinned, nodes);
 	if (place_search_would_fit(view, PLACE_PREFERRED))
 		fail_hint(fail,
 			  "set [numa] policy = preferred to use other nodes too: that would fit");

@@ -320,90 +320,11 @@ static void test_random(void **state)
 		    outcomes[FAIL_HOST] > 500);
 }
 
-/* The largest hosts there are: 512 CPUs, 8 nodes, 16 GPUs, asked for everything at once. */
-static void test_large(void **state)
-{
-	static const struct shape shape = { .nodes = 8,
-					    .nodes_per_package = 4,
-					    .cores = 32,
-					    .threads = 2,
-					    .l3_cores = 8,
-					    .total_gib = 256,
-					    .available_gib = 250 };
-	static const struct place_gpu_request gpus = { .count = 11, .label = "[gpu]" };
-	struct place_request request = {
-		.memory_bytes = 1024 * SIZE_GIB, .gpus = &gpus, .gpu_count = 1, .file = "large.ini"
-	};
-	const struct place_taken nothing = { 0 };
-	struct card cards[17] = { { .address = NULL } };
-	char addresses[16][16];
-	struct made *made;
-
-	(void)state;
-	for (unsigned i = 0; i < 16; i++) {
-		snprintf(addresses[i], sizeof addresses[i], "0000:%02x:00.0", 0x10 + i);
-		cards[i] = (struct card){ addresses[i], (int)i / 2, (int)i, "H100", NULL };
-	}
-	made = made_host(&shape, cards);
-	for (request.vcpus = 1; request.vcpus <= 512; request.vcpus += 73) {
-		CLEANUP(placement) struct placement *placement = NULL;
-		CLEANUP(fail) struct fail fail = { 0 };
-
-		for (request.policy = PLACE_REQUIRED; request.policy <= PLACE_PREFERRED;
-		     request.policy++)
-			if (place(&request, &made->host, &nothing, &placement, &fail) == 0) {
-				placement_check(placement, &made->host, &request, &nothing);
-				placement_free(STEAL(placement));
-			}
-	}
-	made_free(made);
-}
-
-/* More nodes with GPUs than a search looks at: what the spec names is looked at all the same. */
-static void test_many_nodes(void **state)
-{
-	static const struct shape shape = { .nodes = 20,
-					    .nodes_per_package = 20,
-					    .cores = 2,
-					    .threads = 1,
-					    .l3_cores = 2,
-					    .total_gib = 8,
-					    .available_gib = 8 };
-	const struct place_gpu_request named = { .count = 1,
-						 .label = "[gpu:b]",
-						 .addresses = NAMED("0000:23:00.0"),
-						 .address_count = 1 };
-	const struct place_gpu_request any = { .count = 1, .label = "[gpu]" };
-	const struct place_gpu_request both[] = { any, named };
-	const struct place_request request = {
-		.vcpus = 2, .memory_bytes = SIZE_GIB, .gpus = both, .gpu_count = 2
-	};
-	const struct place_taken nothing = { 0 };
-	CLEANUP(placement) struct placement *placement = NULL;
-	CLEANUP(fail) struct fail fail = { 0 };
-	struct card cards[21] = { { .address = NULL } };
-	char addresses[20][16];
-	struct made *made;
-
-	(void)state;
-	for (unsigned i = 0; i < 20; i++) {
-		snprintf(addresses[i], sizeof addresses[i], "0000:%02x:00.0", 0x10 + i);
-		cards[i] = (struct card){ addresses[i], (int)i, (int)i, "H100", NULL };
-	}
-	made = made_host(&shape, cards);
-	assert_int_equal(place(&request, &made->host, &nothing, &placement, &fail), 0);
-	placement_check(placement, &made->host, &request, &nothing);
-	assert_int_equal(placement->cells[1].host_node, 19);
-	made_free(made);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_large),
-		cmocka_unit_test(test_many_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/place_world.h"
 
+#include "topo/place_internal.h"
+
 /*
  * The GPUs chosen, against every other set of them: none is nearer together, and of the equally near ones
  * none leaves larger sets of free GPUs to others. Distances and sets are told from the paths anew here.
@@ -151,10 +153,120 @@ static void test_best(void **state)
 	assert_true(several > 200);
 }
 
+/* The largest hosts there are: 512 CPUs, 8 nodes, 16 GPUs, asked for everything at once. */
+static void test_large(void **state)
+{
+	static const struct shape shape = { .nodes = 8,
+					    .nodes_per_package = 4,
+					    .cores = 32,
+					    .threads = 2,
+					    .l3_cores = 8,
+					    .total_gib = 256,
+					    .available_gib = 250 };
+	static const struct place_gpu_request gpus = { .count = 11, .label = "[gpu]" };
+	struct place_request request = {
+		.memory_bytes = 1024 * SIZE_GIB, .gpus = &gpus, .gpu_count = 1, .file = "large.ini"
+	};
+	const struct place_taken nothing = { 0 };
+	struct card cards[17] = { { .address = NULL } };
+	char addresses[16][16];
+	struct made *made;
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		snprintf(addresses[i], sizeof addresses[i], "0000:%02x:00.0", 0x10 + i);
+		cards[i] = (struct card){ addresses[i], (int)i / 2, (int)i, "H100", NULL };
+	}
+	made = made_host(&shape, cards);
+	for (request.vcpus = 1; request.vcpus <= 512; request.vcpus += 73) {
+		CLEANUP(placement) struct placement *placement = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		for (request.policy = PLACE_REQUIRED; request.policy <= PLACE_PREFERRED;
+		     request.policy++)
+			if (place(&request, &made->host, &nothing, &placement, &fail) == 0) {
+				placement_check(placement, &made->host, &request, &nothing);
+				placement_free(STEAL(placement));
+			}
+	}
+	made_free(made);
+}
+
+/* More nodes with GPUs than a search looks at: what the spec names is looked at all the same. */
+static void test_many_nodes(void **state)
+{
+	static const struct shape shape = { .nodes = 20,
+					    .nodes_per_package = 20,
+					    .cores = 2,
+					    .threads = 1,
+					    .l3_cores = 2,
+					    .total_gib = 8,
+					    .available_gib = 8 };
+	const struct place_gpu_request named = { .count = 1,
+						 .label = "[gpu:b]",
+						 .addresses = NAMED("0000:23:00.0"),
+						 .address_count = 1 };
+	const struct place_gpu_request any = { .count = 1, .label = "[gpu]" };
+	const struct place_gpu_request both[] = { any, named };
+	const struct place_request request = {
+		.vcpus = 2, .memory_bytes = SIZE_GIB, .gpus = both, .gpu_count = 2
+	};
+	const struct place_taken nothing = { 0 };
+	CLEANUP(placement) struct placement *placement = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	struct card cards[21] = { { .address = NULL } };
+	char addresses[20][16];
+	struct made *made;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(addresses[i], sizeof addresses[i], "0000:%02x:00.0", 0x10 + i);
+		cards[i] = (struct card){ addresses[i], (int)i, (int)i, "H100", NULL };
+	}
+	made = made_host(&shape, cards);
+	assert_int_equal(place(&request, &made->host, &nothing, &placement, &fail), 0);
+	placement_check(placement, &made->host, &request, &nothing);
+	assert_int_equal(placement->cells[1].host_node, 19);
+	made_free(made);
+}
+
+static void test_shared(void **state)
+{
+	static const struct {
+		uint16_t domains[2];
+		const char *paths[2];
+		unsigned shared;
+	} cases[] = {
+		{ { 0, 0 }, { "80:01.0/81:00.0", "90:01.0/91:00.0" }, 0 },
+		{ { 0, 0 }, { "80:01.0/81:00.0", "80:02.0/82:00.0" }, 1 },
+		{ { 0, 1 }, { "80:01.0/81:00.0", "80:02.0/82:00.0" }, 0 },
+		{ { 0, 0 }, { "80:01.0/81:00.0/82:00.0", "80:01.0/81:00.0/83:00.0" }, 3 },
+		{ { 0, 0 }, { "80:01.0/81:00.0/82:00.0", "80:01.0/84:00.0" }, 2 },
+		{ { 0, 0 }, { "80:01.0/81:00.0/82:00.0", "80:01.0/81:00.0" }, 2 },
+		{ { 0, 0 }, { "80:01.0", "80:02.0" }, 1 },
+		{ { 0, 0 }, { "", "80:02.0" }, 0 },
+		{ { 0, 0 }, { "", "" }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CLEANUP(text) char *left = mem_strdup(cases[i].paths[0]);
+		CLEANUP(text) char *right = mem_strdup(cases[i].paths[1]);
+		const struct device a = { .domain = cases[i].domains[0], .path = left };
+		const struct device b = { .domain = cases[i].domains[1], .path = right };
+
+		assert_int_equal(place_distance_shared(&a, &b), cases[i].shared);
+		assert_int_equal(place_distance_shared(&b, &a), cases[i].shared);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_many_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,85 @@ static const struct card roots[] = {
 static const char *const root_paths[] = { "10:01.0/11:00.0", "10:02.0/12:00.0", "10:03.0/13:00.0",
 					  "30:01.0/30:02.0/31:00.0", "30:01.0/30:03.0/32:00.0" };
 
-/* A node of two L3 domains of 4 cores, 2 threads each. */
+static const struct shape flat = { .nodes = 4,
+				   .nodes_per_package = 2,
+				   .cores = 4,
+				   .threads = 1,
+				   .l3_cores = 4,
+				   .total_gib = 32,
+				   .available_gib = 30,
+				   .is_flat = true };
+
+/* Three nodes to a package; the first has a GPU on each, the second two on one. */
+static const struct shape thirds = { .nodes = 6,
+				     .nodes_per_package = 3,
+				     .cores = 4,
+				     .threads = 1,
+				     .l3_cores = 4,
+				     .total_gib = 32,
+				     .available_gib = 30 };
+static const struct card thirds_cards[] = {
+	{ "0000:10:00.0", 0, 1, "H100", NULL }, { "0000:20:00.0", 1, 2, "H100", NULL },
+	{ "0000:30:00.0", 2, 3, "H100", NULL }, { "0000:40:00.0", 3, 4, "H100", NULL },
+	{ "0000:41:00.0", 3, 5, "H100", NULL }, { .address = NULL }
+};
+
+/* A T4 beside the first H100. */
+static const struct card unlike[] = { { "0000:11:00.0", 0, 1, "H100", NULL },
+				      { "0000:12:00.0", 0, 2, "T4", NULL },
+				      { "0000:21:00.0", 0, 3, "H100", NULL },
+				      { .address = NULL } };
+
 #define BOTH(a, b)                                                                                 \
 	{                                                                                          \
 		.count = 2, .addresses = NAMED(a, b), .address_count = 2, .label = "[gpu]"         \
 	}
 
 static const struct example more_examples[] = {
+	{ .about = "preferred: rather a GPU whose node is known",
+	  .shape = &server,
+	  .cards = half_known,
+	  .vcpus = 20,
+	  .gib = 20,
+	  .policy = PLACE_PREFERRED,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .expected =
+		  "97:00.0>1 | 0: cpus 1,17,2,18,3,19, 6 GiB | 1: cpus 12,28,13,29,14,30,15,31,9,25,10,26,11,27, 14 GiB | x2 host 0,8,16,24" },
+	{ .about = "preferred: each own node that has room is used",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .vcpus = 3,
+	  .gib = 6,
+	  .policy = PLACE_PREFERRED,
+	  .gpus = GPUS({ .count = 3,
+			 .addresses = NAMED("0000:10:00.0", "0000:20:00.0", "0000:30:00.0"),
+			 .address_count = 3,
+			 .label = "[gpu]" }),
+	  .gpu_count = 1,
+	  .has = { .cpus = { { "4-7", "VM \"a\"" } } },
+	  .expected =
+		  "10:00.0>0 20:00.0>-1 30:00.0>1 | 0: cpus 1,2, 4 GiB | 2: cpus 9, 2 GiB | x1 host 0,8" },
+	{ .about = "another split of the GPUs keeps the proportion",
+	  .shape = &server,
+	  .cards = five,
+	  .vcpus = 16,
+	  .gib = 16,
+	  .gpus = GPUS(ANY(4)),
+	  .gpu_count = 1,
+	  .has = { .cpus = { { "1-2,17-18", "VM \"a\"" } } },
+	  .expected =
+		  "17:00.0>0 18:00.0>0 97:00.0>1 98:00.0>1 | 0: cpus 4,20,5,21,6,22,7,23, 8 GiB | 1: cpus 12,28,13,29,14,30,15,31, 8 GiB | x2 host 0,8,16,24" },
+	{ .about = "hugepages promised to others leave normal memory alone",
+	  .shape = &huge,
+	  .cards = grouped,
+	  .vcpus = 2,
+	  .gib = 19,
+	  .hugepages = PLACE_PAGES_NO,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .has = { .memory = { { 0, 2 * SIZE_MIB, 10 * SIZE_GIB, "VM \"a\"" } } },
+	  .expected = "19:00.0>0 | 0: cpus 1,2, 19 GiB | x1 host 0" },
 	{ .about = "two GPUs: a whole switch pair",
 	  .shape = &server,
 	  .cards = pairs,
@@ -191,6 +263,75 @@ static const struct example more_examples[] = {
 		  "17:00.0>0 97:00.0>1 | 0: cpus 1,17,2,18, 4 GiB | 1: cpus 9,25, 4 GiB | x2 host 0,8,16,24",
 	  .reason =
 		  "the guest sees 1 socket, 1 L3 domain each, 3 cores, 2 threads: its CPUs lie unevenly on the host's packages, L3 domains or cores, and lost is that the guest knows them" },
+	{ .about = "a GPU that nobody asks for counts as one that others may want",
+	  .shape = &server,
+	  .cards = unlike,
+	  .paths = pair_paths,
+	  .vcpus = 2,
+	  .gib = 8,
+	  .gpus = GPUS({ .count = 1, .match = "H100", .label = "[gpu]" }),
+	  .gpu_count = 1,
+	  .expected = "21:00.0>0 | 0: cpus 1,17, 8 GiB | x2 host 0,16",
+	  .rejected =
+		  "0000:11:00.0: a larger set of free GPUs behind a switch would be broken up" },
+	{ .about = "preferred: fewer vCPUs than nodes with GPUs, a cell for each",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .policy = PLACE_PREFERRED,
+	  .vcpus = 2,
+	  .gib = 6,
+	  .gpus = GPUS({ .count = 3,
+			 .addresses = NAMED("0000:10:00.0", "0000:20:00.0", "0000:30:00.0"),
+			 .address_count = 3,
+			 .label = "[gpu]" }),
+	  .gpu_count = 1,
+	  .expected =
+		  "10:00.0>0 20:00.0>-1 30:00.0>1 | 0: cpus 1, 3 GiB | 2: cpus 9, 3 GiB | x1 host 0,8" },
+	{ .about = "preferred: one vCPU, and only a far node has the memory",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .policy = PLACE_PREFERRED,
+	  .vcpus = 1,
+	  .gib = 20,
+	  .gpus = GPUS({ .count = 1,
+			 .addresses = NAMED("0000:10:00.0"),
+			 .address_count = 1,
+			 .label = "[gpu]" }),
+	  .gpu_count = 1,
+	  .has = { .memory = { { 0, 0, 12 * SIZE_GIB, "VM \"a\"" },
+			       { 1, 0, 12 * SIZE_GIB, "VM \"a\"" } } },
+	  .expected = "10:00.0>-1 | 2: cpus 9, 20 GiB | x1 host 8" },
+	{ .about = "no free GPU is left without CPUs where that can be",
+	  .shape = &server,
+	  .cards = five,
+	  .vcpus = 6,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .has = { .cpus = { { "9-12,25-28", "VM \"a\"" } } },
+	  .expected = "17:00.0>0 | 0: cpus 1,17,2,18,3,19, 8 GiB | x2 host 0,16",
+	  .rejected =
+		  "node 1: 1 free GPU would be left without a fair share of CPUs or memory, not 0" },
+	{ .about = "two nodes of one package, even if the firmware does not tell",
+	  .shape = &flat,
+	  .cards = spread,
+	  .vcpus = 4,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(2)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:41:00.0", "x" }, { "0000:20:00.0", "x" } } },
+	  .expected =
+		  "30:00.0>0 40:00.0>1 | 2: cpus 9,10, 4 GiB | 3: cpus 13,14, 4 GiB | x1 host 8,12, 2 dies" },
+	{ .about = "three near nodes rather than two far ones",
+	  .shape = &thirds,
+	  .cards = thirds_cards,
+	  .vcpus = 3,
+	  .gib = 6,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .expected =
+		  "10:00.0>0 20:00.0>1 30:00.0>2 | 0: cpus 1, 2 GiB | 1: cpus 5, 2 GiB | 2: cpus 9, 2 GiB | x1 host 0,4,8, 3 dies",
+	  .rejected = "nodes 0 and 3: farther apart (up to distance 21 across packages, not 12)" },
 };
 
 #endif

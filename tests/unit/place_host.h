@@ -30,6 +30,7 @@ struct shape {
 	unsigned total_gib, available_gib;
 	unsigned pages_1g, free_1g, pages_2m, free_2m; /* per node */
 	unsigned closed_from, closed_below;            /* CPUs that may not run VMs */
+	bool is_flat; /* the firmware gives all other nodes the same distance */
 };
 
 /* One PCI function; a row without address ends the list. NUMA node and group -1: none. */
@@ -95,6 +96,7 @@ static inline void made_machine(struct machine *machine, const struct shape *sha
 			(struct machine_pages){ 2 * SIZE_MIB, shape->pages_2m, shape->free_2m };
 		for (unsigned j = 0; j < shape->nodes; j++)
 			node->distances[j] = i == j                                          ? 10
+					     : shape->is_flat                                ? 20
 					     : node->package == j / shape->nodes_per_package ? 12
 											     : 21;
 	}

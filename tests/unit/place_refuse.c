@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/place_refusals_more.h"
+#include "tests/unit/place_refusals_short.h"
 
 /* Refusals of place, word for word. */
 
@@ -92,6 +93,8 @@ static void test_refusals(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		all &= check_row(&refusals[i]);
+	for (size_t i = 0; i < sizeof short_refusals / sizeof *short_refusals; i++)
+		all &= check_row(&short_refusals[i]);
 	for (size_t i = 0; i < sizeof more_refusals / sizeof *more_refusals; i++)
 		all &= check_row(&more_refusals[i]);
 	assert_true(all);
