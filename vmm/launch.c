@@ -85,8 +85,17 @@ static int read_spec_of_vm(struct launch *launch, const char *name, struct fail 
 				 "is missing or malformed");
 		return fail_hint(fail, "start it from its file again: gpuvm start FILE.ini");
 	}
-	return spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
-			  fail);
+	if (spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
+		       fail) < 0)
+		return -1;
+	if (text_equal(launch->spec->name, name))
+		return 0;
+	fail_add(fail, FAIL_SPEC, "VM \"%s\" was renamed", name);
+	fail_cause(fail, "its spec still says name = %s", launch->spec->name);
+	return fail_hint(fail,
+			 "virsh -c %s domrename %s %s   or start it from a corrected file: "
+			 "gpuvm start FILE.ini",
+			 uri(launch), name, launch->spec->name);
 }
 
 static int connect_for_start(struct launch *launch, struct fail *fail)

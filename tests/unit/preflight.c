@@ -336,7 +336,7 @@ static int drivers_are_judged(const void *data)
 	struct gpu_member members[2] = { { &gpu_device, GPU_MEMBER_FUNCTION },
 					 { &device, member->role } };
 	const struct gpu gpu = { .device = &gpu_device, .members = members, .member_count = 2 };
-	struct place_gpu placed = { &gpu, 0, 0 };
+	struct place_gpu placed = { .gpu = &gpu, .clique = -1 };
 	const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
 	CLEANUP(fail) struct fail fail = { 0 };
 

@@ -52,6 +52,7 @@ struct cli_command {
 	const char *arguments;                                /* "SPEC|NAME" */
 	size_t least, most;                                   /* of arguments */
 	unsigned options;                                     /* bits */
+	bool live_only;                                       /* --root makes no sense */
 	int (*run)(const struct cli *cli, struct fail *fail); /* prints its result itself */
 	const char *summary;                                  /* one line */
 	const char *more;                                     /* what help NAME adds; may be "" */

@@ -181,6 +181,11 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 	}
 	if (cli->help || cli->version)
 		return 0;
+	if (cli->root_directory != NULL && command->live_only) {
+		fail_add(fail, FAIL_USAGE, "gpuvm %s works on this host's VMs, not on a copy's",
+			 command->name);
+		return fail_hint(fail, "leave out --root");
+	}
 	if (cli->arg_count < command->least)
 		fail_add(fail, FAIL_USAGE, "gpuvm %s needs %s", command->name, command->arguments);
 	else if (cli->arg_count > command->most)
@@ -189,6 +194,29 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 	else
 		return 0;
 	return fail_hint(fail, "gpuvm help %s", command->name);
+}
+
+/* getopt_long takes any unique beginning for the whole; each would freeze the names of later options. */
+static int refuse_abbreviations(int argc, char **argv, struct fail *fail)
+{
+	for (int i = 1; i < argc && !text_equal(argv[i], "--"); i++) {
+		CLEANUP(text) char *typed = NULL;
+		const struct cli_option *row = options;
+
+		if (!text_starts(argv[i], "--"))
+			continue;
+		typed = mem_strndup(argv[i] + 2, strcspn(argv[i] + 2, "="));
+		while (row->name != NULL && !text_equal(row->name, typed))
+			row++;
+		if (row->name == NULL)
+			return unknown_option(argv[i], fail);
+		if (row->argument == NULL && strchr(argv[i], '=') != NULL) {
+			fail_add(fail, FAIL_USAGE, "--%s takes no value", row->name);
+			return fail_hint(fail, "gpuvm help");
+		}
+		i += row->argument != NULL && strchr(argv[i], '=') == NULL;
+	}
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_bits,
@@ -200,6 +228,8 @@ static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_b
 
 	fill_getopt(long_options, short_options);
 	opterr = 0;
+	if (refuse_abbreviations(argc, argv, fail) < 0)
+		return -1;
 	/* --json first: it decides how a mistake among the others is told. */
 	for (int i = 1; i < argc && !text_equal(argv[i], "--"); i++)
 		if (text_equal(argv[i], "--json"))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/base/text.h"
 #include "vmm/cli/out.h"
 
 const char *pcie_json_state(const struct gpu *gpu, const struct place_taken *taken)
@@ -52,6 +53,17 @@ static json_t *gpu_json(const struct pcie_node *node, const struct place_taken *
 			 (int)node->virtual_function_count);
 }
 
+/* What pci.ids calls it, or its numbers. */
+static json_t *device_json(const struct device *device)
+{
+	CLEANUP(text) char *numbers = NULL;
+
+	if (device == NULL || device->device_name != NULL)
+		return out_text_or_null(device == NULL ? NULL : device->device_name);
+	numbers = text_format("%04x:%04x", device->vendor_id, device->device_id);
+	return json_string(numbers);
+}
+
 static json_t *node_json(const struct pcie_node *node, const struct host *host,
 			 const struct place_taken *taken)
 {
@@ -60,8 +72,7 @@ static json_t *node_json(const struct pcie_node *node, const struct host *host,
 					       : -1;
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:[]}", "name", node->name, "role",
-			 pcie_role_name(node->role), "device",
-			 out_text_or_null(node->device == NULL ? NULL : node->device->device_name),
+			 pcie_role_name(node->role), "device", device_json(node->device),
 			 "numa_node", out_number_or_null(numa_node), "link", pcie_json_link(node),
 			 "gpu", node->gpu == NULL ? json_null() : gpu_json(node, taken),
 			 "children");
