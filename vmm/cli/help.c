@@ -34,6 +34,8 @@ static void help_all(void)
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++) {
 		CLEANUP(text) char *left = text_format("%s %s", row->name, row->arguments);
 
+		if (row->hidden)
+			continue;
 		out_line("  %-20s %s", row->name[0] == 'h' ? "help [TOPIC]" : left, row->summary);
 	}
 	out_line("%s", "");
@@ -168,9 +170,11 @@ static int help_json(void)
 	json_t *keys = json_array();
 
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
-		json_array_append_new(commands,
-				      json_pack("{s:s, s:s, s:s}", "name", row->name, "arguments",
-						row->arguments, "summary", row->summary));
+		if (!row->hidden)
+			json_array_append_new(commands,
+					      json_pack("{s:s, s:s, s:s}", "name", row->name,
+							"arguments", row->arguments, "summary",
+							row->summary));
 	for (const struct spec_key_row *row = spec_keys(); row->key != NULL; row++)
 		json_array_append_new(keys, key_json(row));
 	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
