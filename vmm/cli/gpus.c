@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
 
+#include "topo/holder.h"
 #include "topo/host.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
@@ -68,15 +69,20 @@ static json_t *bars_json(const struct device *device)
 }
 
 static json_t *gpu_json(const struct host *host, const struct gpu *gpu,
-			const struct place_taken *taken)
+			const struct place_taken *taken, const struct holder_list *users)
 {
 	const struct device *device = gpu->device;
+	const struct holder *user = gpu->offer == GPU_OFFERED ? holder_of(users, gpu) : NULL;
 	const char *holder = place_gpu_holder(gpu, taken);
 	const char *state = holder != NULL              ? "held"
 			    : gpu->offer != GPU_OFFERED ? "not offered"
+			    : user != NULL              ? "in use"
 							: "free";
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
+
+	if (holder == NULL && user != NULL)
+		holder = user->who;
 
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "address",
 			 device->address, "name", out_text_or_null(title), "id", id, "numa_node",
@@ -185,6 +191,35 @@ static struct usage *read_usage(const struct cli *cli, const struct host *host, 
 	return usage;
 }
 
+static bool is_on_host_driver(const struct host *host)
+{
+	for (size_t i = 0; i < host->gpus->count; i++) {
+		const char *driver = host->gpus->gpus[i].device->driver;
+
+		if (driver != NULL && !text_starts(driver, "vfio"))
+			return true;
+	}
+	return false;
+}
+
+/* Who uses them beside libvirt's VMs. Other users' processes matter where a driver could be in use. */
+static struct holder_list *read_users(const struct root *root, const struct host *host,
+				      char **ret_unknown)
+{
+	size_t count = host->live ? host->gpus->count : 0;
+	const struct gpu **gpus = mem_alloc(count, sizeof *gpus);
+	struct holder_list *users;
+
+	for (size_t i = 0; i < count; i++)
+		gpus[i] = &host->gpus->gpus[i];
+	users = holder_list_read(root, gpus, count);
+	free(gpus);
+	if (*ret_unknown == NULL && users->not_checked > 0 && is_on_host_driver(host))
+		*ret_unknown = text_format("only root sees the files of %zu processes",
+					   users->not_checked);
+	return users;
+}
+
 static void print(const struct host *host, const json_t *rows, const char *unknown)
 {
 	if (json_array_size(rows) == 0)
@@ -203,6 +238,7 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(root) struct root *root = NULL;
 	CLEANUP(host) struct host *host = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(holder_list) struct holder_list *users = NULL;
 	CLEANUP(text) char *unknown = NULL;
 	struct place_taken taken;
 	json_t *rows;
@@ -210,10 +246,11 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	if (root_open(cli->root_directory, &root, fail) < 0 || host_read(root, &host, fail) < 0)
 		return -1;
 	usage = read_usage(cli, host, &unknown);
+	users = read_users(root, host, &unknown);
 	taken = usage_taken(usage);
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
-		json_array_append_new(rows, gpu_json(host, &host->gpus->gpus[i], &taken));
+		json_array_append_new(rows, gpu_json(host, &host->gpus->gpus[i], &taken, users));
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:b, s:o}", "gpus", rows, "has_iommu", host->has_iommu,
 				   "holders_unknown", out_text_or_null(unknown)));
