@@ -32,7 +32,8 @@ enum safety_interrupts safety_interrupts(const struct root *root)
 						strstr(interrupts, "IO-APIC") != NULL);
 	bool cannot = an_iommu_cannot(root);
 
-	if (has_chips && strstr(interrupts, " IR-") != NULL)
+	if (has_chips && (strstr(interrupts, " IR-PCI-MSI") != NULL ||
+			  strstr(interrupts, " IR-IO-APIC") != NULL))
 		return SAFETY_REMAPPED;
 	if (!has_chips && !cannot)
 		return SAFETY_NOT_KNOWN;

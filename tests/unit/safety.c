@@ -25,6 +25,8 @@ static void interrupts_are_judged_by_what_can_be_read(void **state)
 		{ "proc/interrupts\t  24:  0  IR-PCI-MSI-0000:17:00.0    0-edge      nvidia\n",
 		  SAFETY_REMAPPED },
 		{ "proc/interrupts\t  24:  0  PCI-MSI 65536-edge nvidia\n", SAFETY_NOT_REMAPPED },
+		{ "proc/interrupts\t  24:  0  PCI-MSI 65536-edge AIR-PCI-MSI, IR-receiver\n",
+		  SAFETY_NOT_REMAPPED },
 		{ "proc/interrupts\t   2:  0  IO-APIC 2-edge timer\n" ECAP "f020de\n",
 		  SAFETY_NOT_REMAPPED },
 		{ "proc/interrupts\t   2:  0  IO-APIC 2-edge timer\n" ECAP "f020d6\n",
