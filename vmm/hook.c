@@ -175,7 +175,7 @@ char *hook_veto(const struct fail *fail)
 static char *part(char **rest, const char *separator)
 {
 	char *begin = *rest;
-	char *end = begin == NULL ? NULL : strstr(begin, separator);
+	char *end = strstr(begin, separator);
 
 	*rest = end == NULL ? NULL : end + strlen(separator);
 	if (end != NULL)
