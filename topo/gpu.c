@@ -361,6 +361,11 @@ bool gpu_offer_yields_to_address(enum gpu_offer offer)
 	return false;
 }
 
+bool gpu_member_blocks_group(const struct gpu_member *member)
+{
+	return member->role != GPU_MEMBER_BRIDGE && !is_on_vfio(member->device);
+}
+
 bool gpu_same_group(const struct gpu *a, const struct gpu *b)
 {
 	return a->device->iommu_group >= 0 && a->device->iommu_group == b->device->iommu_group;

@@ -81,6 +81,9 @@ bool gpu_match_is_valid(const char *match);
 /* Whether `address =` may insist on a GPU with this @offer (only what cannot be given away is refused). */
 bool gpu_offer_yields_to_address(enum gpu_offer offer);
 
+/* Whether @member, if it stays with the host as it is, keeps everybody from the group. */
+bool gpu_member_blocks_group(const struct gpu_member *member);
+
 /* Whether @a and @b share an IOMMU group. */
 bool gpu_same_group(const struct gpu *a, const struct gpu *b);
 

@@ -205,6 +205,11 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 	return 0;
 }
 
+bool guest_may_have_hostdevs(const char *xml)
+{
+	return strstr(xml, "hostdev") != NULL;
+}
+
 int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail)
 {
 	CLEANUP(guest) struct guest *guest = mem_alloc(1, sizeof *guest);

@@ -62,6 +62,9 @@ struct guest {
  * that guest, never a failure. Release with guest_free().
  */
 int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail);
+/* Whether @xml, without reading it as XML, can have a hostdev at all. */
+bool guest_may_have_hostdevs(const char *xml);
+
 void guest_free(struct guest *guest);
 CLEANUP_DEFINE(guest, struct guest, guest_free)
 

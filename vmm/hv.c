@@ -12,6 +12,7 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/hook.h"
 #include "vmm/hv_internal.h"
 
 /* libvirt prints every error to standard error unless told otherwise. */
@@ -166,6 +167,10 @@ int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *
 	result = virDomainCreateWithFlags(domain, VIR_DOMAIN_START_FORCE_BOOT);
 	if (ret_seconds != NULL)
 		*ret_seconds = now_seconds() - before;
+	/* gpuvm's own words, from the other end of libvirt. */
+	if (result < 0 && last_code() == VIR_ERR_HOOK_SCRIPT_FAILED &&
+	    hook_read_veto(virGetLastErrorMessage(), fail))
+		return -1;
 	return result < 0 ? hv_fail(fail, "libvirt could not start the VM") : 0;
 }
 

@@ -79,7 +79,7 @@ uint64_t hv_resident_bytes(struct hv *hv, const char *uuid);
 int hv_define(struct hv *hv, const char *xml, struct fail *fail);
 
 /* Starts the defined domain @uuid; returns when QEMU runs. A stale saved state is discarded (it could
- * not contain the GPU's). Seconds spent inside libvirt's call go to @ret_seconds unless NULL. */
+ * not contain the GPU's). What gpuvm's hook vetoes fails as the hook said (FAIL_BUSY, FAIL_HOST). Seconds spent inside libvirt's call go to @ret_seconds unless NULL. */
 int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *fail);
 
 /* Presses the power button. */

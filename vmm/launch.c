@@ -290,6 +290,8 @@ static int run(struct launch *launch, struct fail *fail)
 	say(launch, "starting it: libvirt hands the GPU over and QEMU pins its memory");
 	if (hv_start(launch->hv, launch->uuid, &launch->seconds_create, fail) < 0) {
 		undo_define(launch);
+		if (fail->kind != FAIL_HV)
+			return -1;
 		return fail_hint(fail, "QEMU's own words: sudo tail /var/log/libvirt/qemu/%s.log",
 				 launch->spec->name);
 	}
@@ -322,7 +324,8 @@ static int choose(struct launch *launch, struct lease_claim **ret_claim, struct 
 	if (check_owner(launch, fail) < 0 || preflight_host(launch->host, fail) < 0 ||
 	    preflight_images(launch->spec, launch->disk_is_block, fail) < 0 ||
 	    preflight_network(launch->spec, launch->root, launch->hv, fail) < 0 ||
-	    decide(launch, fail) < 0 || preflight_drivers(launch->placement, fail) < 0)
+	    decide(launch, fail) < 0 ||
+	    preflight_gpus(launch->root, launch->host, launch->placement, fail) < 0)
 		return -1;
 	return claim(launch, gate, ret_claim, fail);
 }

@@ -29,9 +29,13 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
 		      struct fail *fail);
 
 /*
- * Only root can see that no process uses a GPU whose driver must be detached, and a busy driver can hang
- * the detach for good: for any other caller every function must be on vfio-pci or on no driver (FAIL_HOST).
+ * The GPUs of @placement can be given away without risk to the host (FAIL_HOST, see safety.h), and nobody
+ * that the caller can see holds them (FAIL_BUSY with the holder, see holder.h).
+ *
+ * Only root sees every holder, and a busy driver can hang the detach for good: for any other caller each
+ * function must be on vfio-pci or on no driver, or libvirt's hook be active, which looks as root (FAIL_HOST).
  */
-int preflight_drivers(const struct placement *placement, struct fail *fail);
+int preflight_gpus(const struct root *root, const struct host *host,
+		   const struct placement *placement, struct fail *fail);
 
 #endif

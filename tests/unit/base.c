@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "tests/unit/hosts.h"
 #include "vmm/base/mem.h"
@@ -275,6 +276,12 @@ static void roots_are_recognised(void **state)
 	fail_done(&fail);
 }
 
+static void free_names(char **names, int error)
+{
+	assert_int_equal(errno, error);
+	root_names_free(names);
+}
+
 static void roots_are_read(void **state)
 {
 	CLEANUP(root)
@@ -288,9 +295,14 @@ static void roots_are_read(void **state)
 						"sys/raw := 00ff00\n"
 						"sys/list/[8-10]\t\n"
 						"sys/driver -> bus/drivers/vfio-pci\n");
+	CLEANUP(root) struct root *live = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	dev_t number = 0;
 	CLEANUP(text) char *text = root_text(root, "/sys/%s", "text");
 	CLEANUP(text) char *empty = root_text(root, "/sys/empty");
 	CLEANUP(text) char *link = root_link_name(root, "/sys/driver");
+	CLEANUP(text) char *path = NULL;
+	CLEANUP(text) char *target = root_link(root, "/sys/driver");
 	CLEANUP(root_names) char **names = root_names(root, "/sys/list");
 	CLEANUP(root_names) char **none = root_names(root, "/sys/none");
 	size_t length = 0;
@@ -298,6 +310,17 @@ static void roots_are_read(void **state)
 
 	(void)state;
 	assert_false(root->live);
+	assert_string_equal(target, "bus/drivers/vfio-pci");
+	assert_null(root_link(root, "/sys/text"));
+	assert_int_equal(root_open(NULL, &live, &fail), 0);
+	assert_true(root_character_device(live, &number, "/dev/%s", "null"));
+	assert_int_equal(number, makedev(1, 3));
+	assert_false(root_character_device(live, &number, "/dev"));
+	path = root_path(root, "/sys/null");
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_false(root_character_device(root, &number, "/sys/null"));
+	free_names(root_names(root, "/sys/list"), 0);
+	free_names(root_names(root, "/sys/none"), ENOENT);
 	assert_string_equal(text, "one\ntwo");
 	assert_string_equal(empty, "");
 	assert_null(root_text(root, "/sys/none"));

@@ -14,6 +14,15 @@
 #define QEMU_ID   64055
 #define IMAGE     "image.qcow2"
 #define FILE_SPEC "configs/vm.ini"
+#define GPU       "0000:17:00.0"
+#define SOUND     "0000:17:00.1"
+
+#define PROCESS(name) "812 (" name ") S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"
+#define SLEEP         "proc/812/fd/\nproc/812/stat\t" PROCESS("sleep")
+/* The hook is active: the daemon starts in the year 2100, long after the hook was installed. */
+#define HOOKED                                                                                     \
+	"sys/\nproc/stat\tbtime 4102444800\nproc/812/stat\t" PROCESS(                              \
+		"libvirtd") "proc/812/status\tUid:\\t0\nusr/bin/gpuvm\t\netc/libvirt/hooks/qemu.d/50-gpuvm\t\n"
 
 /* The account that QEMU runs as, on whatever machine the test runs; GPUVM_TEST_NO_QEMU: none. */
 struct passwd *getpwnam(const char *name)
@@ -325,31 +334,52 @@ struct member {
 	bool is_refused;
 };
 
-/* 0 as promised: only root may have a driver detached. */
-static int drivers_are_judged(const void *data)
+/* One GPU on vfio-pci and, in its group, one function as the case has it. */
+static int preflight_member(const struct root *root, const struct member *member, struct fail *fail)
 {
-	const struct member *member = data;
-	const struct device gpu_device = { .address = "0000:17:00.0",
-					   .driver = (char *)"vfio-pci" };
-	const struct device device = { .address = "0000:17:00.1",
-				       .driver = (char *)member->driver };
-	struct gpu_member members[2] = { { &gpu_device, GPU_MEMBER_FUNCTION },
-					 { &device, member->role } };
-	const struct gpu gpu = { .device = &gpu_device, .members = members, .member_count = 2 };
+	struct device devices[2] = {
+		{ .address = GPU,
+		  .driver = (char *)"vfio-pci",
+		  .iommu_group = 177,
+		  .reset_methods = (char *)"flr" },
+		{ .address = SOUND, .driver = (char *)member->driver, .iommu_group = 177 },
+	};
+	struct device_list list = { devices, 2 };
+	const struct host host = { .devices = &list };
+	struct gpu_member members[2] = { { &devices[0], GPU_MEMBER_FUNCTION },
+					 { &devices[1], member->role } };
+	const struct gpu gpu = { .device = &devices[0], .members = members, .member_count = 2 };
 	struct place_gpu placed = { .gpu = &gpu, .clique = -1 };
 	const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
+
+	return preflight_gpus(root, &host, &placement, fail);
+}
+
+struct driver_case {
+	const struct root *root;
+	const struct member *member;
+	bool hook;
+};
+
+/* 0 as promised: only root may have a driver detached, unless the hook looks in his place. */
+static int drivers_are_judged(const void *data)
+{
+	const struct driver_case *judged = data;
+	bool is_refused = geteuid() != 0 && judged->member->is_refused && !judged->hook;
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (preflight_drivers(&placement, &fail) == 0)
-		return geteuid() != 0 && member->is_refused;
-	return !(geteuid() != 0 && member->is_refused && fail.kind == FAIL_HOST &&
-		 text_starts(fail.items[0].what, "0000:17:00.1 is on the host's driver ") &&
-		 strstr(fail.items[0].hint, "driverctl set-override 0000:17:00.1 vfio-pci"));
+	if (preflight_member(judged->root, judged->member, &fail) == 0)
+		return is_refused;
+	return !(is_refused && fail.kind == FAIL_HOST &&
+		 text_starts(fail.items[0].what, SOUND " is on the host's driver ") &&
+		 strstr(fail.items[0].cause, "50-gpuvm does not exist") != NULL &&
+		 strstr(fail.items[0].hint, "sudo install -D -m 0755 ") != NULL &&
+		 strstr(fail.items[0].hint, "driverctl set-override " SOUND " vfio-pci") != NULL);
 }
 
 static void only_root_may_detach_a_driver(void **state)
 {
-	static const struct member cases[] = {
+	static const struct member members[] = {
 		{ "on its driver", "nvidia", GPU_MEMBER_FUNCTION, true },
 		{ "on vfio-pci", "vfio-pci", GPU_MEMBER_FUNCTION, false },
 		{ "on none", NULL, GPU_MEMBER_FUNCTION, false },
@@ -358,14 +388,52 @@ static void only_root_may_detach_a_driver(void **state)
 		{ "its function", "snd_hda_intel", GPU_MEMBER_GPU_FUNCTION, true },
 		{ "a bridge stays", "pcieport", GPU_MEMBER_BRIDGE, false },
 	};
+	CLEANUP(root) struct root *without = hosts_write("without", "sys/\n");
+	CLEANUP(root) struct root *with = hosts_write("with", HOOKED);
+	CLEANUP(text)
+	char *command = text_format("chmod 0755 '%s" GPUVM_HOOK "' '%s/usr/bin/gpuvm'", with->dir,
+				    with->dir);
+
+	(void)state;
+	assert_int_equal(system(command), 0);
+	for (size_t i = 0; i < 2 * COUNT(members); i++) {
+		const struct driver_case judged = { i % 2 == 0 ? without : with, &members[i / 2],
+						    i % 2 == 1 };
+
+		print_message("  %s%s\n", members[i / 2].about, judged.hook ? ", hook" : "");
+		assert_int_equal(scratch_as(0, drivers_are_judged, &judged), 0);
+		if (scratch_is_root())
+			assert_int_equal(scratch_as(SCRATCH_NOBODY, drivers_are_judged, &judged),
+					 0);
+	}
+}
+
+static void a_gpu_in_use_or_unsafe_is_refused(void **state)
+{
+	static const struct {
+		const char *lines, *opened;
+		enum fail_kind kind;
+		const char *word;
+	} cases[] = {
+		{ "sys/\n", "/dev/null", FAIL_NONE, NULL },
+		{ "sys/\n", "/dev/vfio/177", FAIL_BUSY, GPU " is in use by process 812 (sleep)" },
+		{ "proc/interrupts\t 24: 0 PCI-MSI 1-edge x\n", "/dev/null", FAIL_HOST,
+		  "does not remap interrupts" },
+	};
+	static const struct member member = { "sound", NULL, GPU_MEMBER_FUNCTION, false };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		print_message("  %s\n", cases[i].about);
-		assert_int_equal(scratch_as(0, drivers_are_judged, &cases[i]), 0);
-		if (scratch_is_root())
-			assert_int_equal(scratch_as(SCRATCH_NOBODY, drivers_are_judged, &cases[i]),
-					 0);
+		CLEANUP(text) char *lines = text_format("sys/bus/\n" SLEEP "%s", cases[i].lines);
+		CLEANUP(root) struct root *root = hosts_write("held", lines);
+		CLEANUP(text) char *file = text_format("%s/proc/812/fd/3", root->dir);
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		assert_int_equal(symlink(cases[i].opened, file), 0);
+		assert_int_equal(preflight_member(root, &member, &fail),
+				 cases[i].kind == FAIL_NONE ? 0 : -1);
+		if (cases[i].kind != FAIL_NONE)
+			assert_fails(&fail, cases[i].kind, cases[i].word);
 	}
 }
 
@@ -378,6 +446,7 @@ int main(void)
 		cmocka_unit_test(images_out_of_sight_are_believed),
 		cmocka_unit_test(the_network_must_be_there),
 		cmocka_unit_test(only_root_may_detach_a_driver),
+		cmocka_unit_test(a_gpu_in_use_or_unsafe_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

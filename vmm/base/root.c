@@ -189,18 +189,39 @@ int64_t root_number(const struct root *root, int64_t fallback, const char *forma
 	return value;
 }
 
+static char *link_target(const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof target - 1);
+
+	return length <= 0 ? NULL : mem_strndup(target, (size_t)length);
+}
+
+char *root_link(const struct root *root, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+
+	return link_target(path);
+}
+
 char *root_link_name(const struct root *root, const char *format, ...)
 {
 	CLEANUP(text) char *path = PATH_FROM(root, format);
-	char target[PATH_MAX];
-	ssize_t length = readlink(path, target, sizeof target - 1);
-	const char *slash;
+	CLEANUP(text) char *target = link_target(path);
+	const char *slash = target == NULL ? NULL : strrchr(target, '/');
 
-	if (length <= 0)
-		return NULL;
-	target[length] = '\0';
-	slash = strrchr(target, '/');
 	return mem_strdup(slash == NULL ? target : slash + 1);
+}
+
+bool root_character_device(const struct root *root, dev_t *ret_number, const char *format, ...)
+{
+	CLEANUP(text) char *path = PATH_FROM(root, format);
+	struct stat info;
+
+	if (!root->live || stat(path, &info) != 0 || !S_ISCHR(info.st_mode))
+		return false;
+	*ret_number = info.st_rdev;
+	return true;
 }
 
 bool root_exists(const struct root *root, const char *format, ...)
@@ -219,6 +240,7 @@ char **root_names(const struct root *root, const char *format, ...)
 {
 	CLEANUP(text) char *path = PATH_FROM(root, format);
 	CLEANUP(dir) DIR *dir = opendir(path);
+	int error = dir == NULL ? errno : 0;
 	char **names = NULL;
 	size_t count = 0;
 
@@ -232,6 +254,7 @@ char **root_names(const struct root *root, const char *format, ...)
 	if (count > 1)
 		qsort(names, count, sizeof *names, by_version);
 	*MEM_APPEND(names, count) = NULL;
+	errno = error;
 	return names;
 }
 

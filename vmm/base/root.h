@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
@@ -48,11 +49,22 @@ int64_t root_number(const struct root *root, int64_t fallback, const char *forma
 char *root_link_name(const struct root *root, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* All of a symbolic link's target, or NULL. The caller frees. */
+char *root_link(const struct root *root, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * The number of the character device that a path leads to, links followed. False if it leads to none, and
+ * below any root but the live one, where a link leads out of the tree.
+ */
+bool root_character_device(const struct root *root, dev_t *ret_number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 bool root_exists(const struct root *root, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The names in a directory, sorted as by strverscmp, NULL-terminated, without "." and ".."; empty if
- * there is none. Free with root_names_free(). */
+/* The names in a directory, sorted as by strverscmp, NULL-terminated, without "." and ".."; empty if it
+ * cannot be read (errno; 0 if it was). Free with root_names_free(). */
 char **root_names(const struct root *root, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void root_names_free(char **names);

@@ -56,6 +56,7 @@ struct cli_command {
 	int (*run)(const struct cli *cli, struct fail *fail); /* prints its result itself */
 	const char *summary;                                  /* one line */
 	const char *more;                                     /* what help NAME adds; may be "" */
+	bool hidden; /* run by other programs: in no list */
 };
 
 /* The tables, ended by a row without name. Static. */
@@ -79,6 +80,7 @@ int stop_run(const struct cli *cli, struct fail *fail);
 int list_run(const struct cli *cli, struct fail *fail);
 int show_run(const struct cli *cli, struct fail *fail);
 int delete_run(const struct cli *cli, struct fail *fail);
+int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
 
+#include "topo/holder.h"
 #include "topo/host.h"
 #include "topo/pcie.h"
 #include "vmm/base/cleanup.h"
@@ -69,22 +70,26 @@ static json_t *bars_json(const struct device *device)
 }
 
 static json_t *gpu_json(const struct host *host, const struct pcie *pcie, const struct gpu *gpu,
-			const struct place_taken *taken)
+			const struct place_taken *taken, const struct holder_list *users)
 {
 	const struct device *device = gpu->device;
 	const struct pcie_node *node = pcie_node(pcie, gpu);
+	const struct holder *user = gpu->offer == GPU_OFFERED ? holder_of(users, gpu) : NULL;
+	const char *holder = place_gpu_holder(gpu, taken);
+	const char *state = holder == NULL && user != NULL ? "in use" : pcie_json_state(gpu, taken);
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
 
+	if (holder == NULL && user != NULL)
+		holder = user->who;
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
 			 "address", device->address, "name", out_text_or_null(title), "id", id,
 			 "numa_node", out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
 			 out_number_or_null(device->iommu_group), "group_members",
 			 members_json(gpu), "driver", out_text_or_null(device->driver), "bars",
 			 bars_json(device), "link", pcie_json_link(node), "path",
-			 pcie_json_path(pcie, node), "state", pcie_json_state(gpu, taken), "holder",
-			 out_text_or_null(place_gpu_holder(gpu, taken)), "reason",
-			 out_text_or_null(gpu->offer_reason));
+			 pcie_json_path(pcie, node), "state", state, "holder",
+			 out_text_or_null(holder), "reason", out_text_or_null(gpu->offer_reason));
 }
 
 static char *cell_address(const json_t *row)
@@ -165,6 +170,35 @@ static const struct out_column columns[] = {
 	{ "BARS", cell_bars },       { "STATE", cell_state },
 };
 
+static bool is_on_host_driver(const struct host *host)
+{
+	for (size_t i = 0; i < host->gpus->count; i++) {
+		const char *driver = host->gpus->gpus[i].device->driver;
+
+		if (driver != NULL && !text_starts(driver, "vfio"))
+			return true;
+	}
+	return false;
+}
+
+/* Who uses them beside libvirt's VMs. Other users' processes matter where a driver could be in use. */
+static struct holder_list *read_users(const struct root *root, const struct host *host,
+				      char **ret_unknown)
+{
+	size_t count = host->live ? host->gpus->count : 0;
+	const struct gpu **gpus = mem_alloc(count, sizeof *gpus);
+	struct holder_list *users;
+
+	for (size_t i = 0; i < count; i++)
+		gpus[i] = &host->gpus->gpus[i];
+	users = holder_list_read(root, gpus, count);
+	free(gpus);
+	if (*ret_unknown == NULL && users->not_checked > 0 && is_on_host_driver(host))
+		*ret_unknown = text_format("only root sees the files of %zu processes",
+					   users->not_checked);
+	return users;
+}
+
 static void print(const struct host *host, const json_t *rows, const char *unknown)
 {
 	if (json_array_size(rows) == 0)
@@ -184,6 +218,7 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(host) struct host *host = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
 	CLEANUP(pcie) struct pcie *pcie = NULL;
+	CLEANUP(holder_list) struct holder_list *users = NULL;
 	CLEANUP(text) char *unknown = NULL;
 	struct place_taken taken;
 	json_t *rows;
@@ -192,10 +227,12 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 		return -1;
 	usage = holders_read(cli, root, host, &unknown);
 	pcie = pcie_read(root, host->devices, host->gpus);
+	users = read_users(root, host, &unknown);
 	taken = usage_taken(usage);
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
-		json_array_append_new(rows, gpu_json(host, pcie, &host->gpus->gpus[i], &taken));
+		json_array_append_new(rows,
+				      gpu_json(host, pcie, &host->gpus->gpus[i], &taken, users));
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:b, s:o}", "gpus", rows, "has_iommu", host->has_iommu,
 				   "holders_unknown", out_text_or_null(unknown)));

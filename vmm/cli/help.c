@@ -36,6 +36,8 @@ static void help_all(void)
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++) {
 		CLEANUP(text) char *left = text_format("%s %s", row->name, row->arguments);
 
+		if (row->hidden)
+			continue;
 		out_line("  %-20s %s", row->name[0] == 'h' ? "help [TOPIC]" : left, row->summary);
 	}
 	out_line("%s", "");
@@ -199,9 +201,11 @@ static int help_json(void)
 	json_t *commands = json_array();
 
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
-		json_array_append_new(commands,
-				      json_pack("{s:s, s:s, s:s}", "name", row->name, "arguments",
-						row->arguments, "summary", row->summary));
+		if (!row->hidden)
+			json_array_append_new(commands,
+					      json_pack("{s:s, s:s, s:s}", "name", row->name,
+							"arguments", row->arguments, "summary",
+							row->summary));
 	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
 		const struct fail_kind_row *row = fail_kind_row((enum fail_kind)kind);
 

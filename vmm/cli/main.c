@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,6 +87,15 @@ static const struct cli_command commands[] = {
 	  .run = help_run,
 	  .summary = "show help: for a command, the spec's keys, exit codes, what is refused",
 	  .more = "" },
+	{ .name = "hook",
+	  .arguments = "NAME OPERATION SUBOPERATION EXTRA",
+	  .least = 0,
+	  .most = SIZE_MAX,
+	  .run = hook_run,
+	  .summary = "run by libvirt before it starts a VM, with the domain's XML: may it have its "
+		     "GPUs?",
+	  .more = "Answers \"prepare begin\" only, by its exit code: 0 or a veto.",
+	  .hidden = true },
 	{ .name = NULL },
 };
 

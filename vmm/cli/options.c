@@ -160,7 +160,8 @@ static int unknown_command(const char *typed, struct fail *fail)
 		return fail_hint(fail, "%s", verb->instead);
 	}
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
-		names[count++] = row->name;
+		if (!row->hidden)
+			names[count++] = row->name;
 	names[count] = NULL;
 	nearest = text_nearest(typed, names);
 	fail_add(fail, FAIL_USAGE, "there is no command \"%s\"", typed);

@@ -116,6 +116,27 @@ node_of() {
 	cat "/sys/bus/pci/devices/$1/numa_node"
 }
 
+# The daemon looks for hooks when it starts. Whichever unit it is; VMs go on.
+restart_daemon() {
+	local unit
+	for unit in libvirtd.service virtqemud.service; do
+		! systemctl --quiet is-active "$unit" || systemctl restart "$unit"
+	done
+	wait_for 60 "the daemon answers" virsh uri
+}
+
+# hook on|off: whether libvirt runs gpuvm's hook.
+hook() {
+	local script=/etc/libvirt/hooks/qemu.d/50-gpuvm
+	case $1 in
+	on) chmod 0755 "$script" ;;
+	off) chmod 0644 "$script" ;;
+	esac
+	# A hook as old as the daemon, to the second, counts as newer.
+	sleep 2
+	restart_daemon
+}
+
 network_up() {
 	virsh net-info default 2>/dev/null | grep -q '^Active: *yes' || virsh net-start default
 }
@@ -156,6 +177,7 @@ cleanup() {
 	[ -z "$(virsh list --all --name | xargs)" ] || fail "domains are left: $(virsh list --all --name | xargs)"
 	rm -f "$lab_images"/*.raw "$lab_images"/*.qcow2 /var/log/libvirt/qemu/*.log
 	rm -f /etc/driverctl.d/*
+	[ ! -e /etc/libvirt/hooks/qemu.d/50-gpuvm ] || [ -x /etc/libvirt/hooks/qemu.d/50-gpuvm ] || hook on
 	while read -r address driver; do
 		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
 	done <"$lab_state/drivers"

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/hook.h"
+
+#include <string.h>
+
+#include "tests/unit/hosts.h"
+#include "tests/unit/scratch.h"
+
+#define GPU   "0000:17:00.0"
+#define SOUND "0000:17:00.1"
+#define OTHER "0000:97:00.0"
+#define NIC   "0000:17:01.0"
+#define MINE  "11111111-2222-3333-4444-555555555555"
+#define YOURS "99999999-2222-3333-4444-555555555555"
+
+static void only_one_question_is_answered(void **state)
+{
+	static const struct {
+		size_t count;
+		const char *args[5];
+		bool is_asked;
+	} cases[] = {
+		{ 4, { "vm", "prepare", "begin", "-" }, true },
+		{ 5, { "vm", "prepare", "begin", "-", "more" }, true },
+		{ 4, { "--json", "prepare", "begin", "-" }, true },
+		{ 4, { "vm", "start", "begin", "-" }, false },
+		{ 4, { "vm", "reconnect", "begin", "-" }, false },
+		{ 4, { "vm", "release", "end", "-" }, false },
+		{ 4, { "vm", "prepare", "end", "-" }, false },
+		{ 4, { "prepare", "begin", "begin", "-" }, false },
+		{ 2, { "vm", "prepare" }, false },
+		{ 0, { NULL }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(hook_is_asked((char *const *)cases[i].args, cases[i].count),
+				 cases[i].is_asked);
+}
+
+/* What a domain asks for, and who has it. */
+struct question {
+	const char *about;
+	const char *hostdevs[3];
+	const char *sound_driver, *bridge_driver;
+	const char *claimed, *claimed_by; /* a GPU; a UUID, NULL: not readable */
+	const char *held;                 /* a function */
+	enum holder_kind kind;
+	enum fail_kind veto; /* FAIL_NONE: it may */
+	const char *word;
+};
+
+#define ALL                                                                                        \
+	{                                                                                          \
+		GPU, SOUND                                                                         \
+	}
+
+static const struct question questions[] = {
+	{ .about = "free", .hostdevs = ALL, .sound_driver = "snd_hda_intel" },
+	{ .about = "its own claim", .hostdevs = ALL, .claimed = GPU, .claimed_by = MINE },
+	{ .about = "another's claim",
+	  .hostdevs = ALL,
+	  .claimed = GPU,
+	  .claimed_by = YOURS,
+	  .veto = FAIL_BUSY,
+	  .word = GPU " is being taken by another start" },
+	{ .about = "another's claim, by name",
+	  .hostdevs = ALL,
+	  .claimed = GPU,
+	  .claimed_by = YOURS,
+	  .veto = FAIL_BUSY,
+	  .word = "VM \"theirs\" by bob (pid 4711)" },
+	{ .about = "a claim that cannot be read",
+	  .hostdevs = ALL,
+	  .claimed = GPU,
+	  .veto = FAIL_BUSY,
+	  .word = "VM \"?\" by somebody" },
+	{ .about = "the sound of a claimed GPU",
+	  .hostdevs = { SOUND },
+	  .claimed = GPU,
+	  .claimed_by = YOURS,
+	  .veto = FAIL_BUSY,
+	  .word = GPU },
+	{ .about = "another GPU is claimed",
+	  .hostdevs = ALL,
+	  .claimed = OTHER,
+	  .claimed_by = YOURS },
+	{ .about = "no GPU", .hostdevs = { NIC }, .claimed = GPU, .claimed_by = YOURS },
+	{ .about = "no hostdev", .claimed = GPU, .claimed_by = YOURS, .held = GPU },
+	{ .about = "a group that is not complete",
+	  .hostdevs = { GPU },
+	  .sound_driver = "snd_hda_intel",
+	  .veto = FAIL_HOST,
+	  .word = SOUND " of that group stays on the host's driver snd_hda_intel" },
+	{ .about = "the rest of the group on vfio",
+	  .hostdevs = { GPU },
+	  .sound_driver = "vfio-pci" },
+	{ .about = "the rest of the group on no driver", .hostdevs = { GPU } },
+	{ .about = "a bridge on its port's driver", .hostdevs = ALL, .bridge_driver = "pcieport" },
+	{ .about = "a bridge on another driver",
+	  .hostdevs = ALL,
+	  .bridge_driver = "shpchp",
+	  .veto = FAIL_HOST,
+	  .word = "/sys/bus/pci/drivers/shpchp/unbind" },
+	{ .about = "held",
+	  .hostdevs = ALL,
+	  .held = GPU,
+	  .kind = HOLDER_PROCESS,
+	  .veto = FAIL_BUSY,
+	  .word = "process 812 (sleep) has it open" },
+	{ .about = "held in spite of its own claim",
+	  .hostdevs = ALL,
+	  .claimed = GPU,
+	  .claimed_by = MINE,
+	  .held = SOUND,
+	  .kind = HOLDER_PROCESS,
+	  .veto = FAIL_BUSY,
+	  .word = "sudo kill 812" },
+	{ .about = "what is not asked for is held",
+	  .hostdevs = { GPU },
+	  .held = SOUND,
+	  .kind = HOLDER_PROCESS },
+	{ .about = "the group is held",
+	  .hostdevs = { GPU },
+	  .held = SOUND,
+	  .kind = HOLDER_VFIO,
+	  .veto = FAIL_BUSY,
+	  .word = SOUND " is in use by" },
+	{ .about = "virtual functions",
+	  .hostdevs = ALL,
+	  .held = GPU,
+	  .kind = HOLDER_VIRTUAL_FUNCTIONS,
+	  .veto = FAIL_BUSY,
+	  .word = GPU },
+	{ .about = "the console", .hostdevs = ALL, .held = GPU, .kind = HOLDER_CONSOLE },
+	{ .about = "another GPU is held", .hostdevs = ALL, .held = OTHER, .kind = HOLDER_VFIO },
+};
+
+static int ask(const struct question *question, struct fail *fail)
+{
+	struct device devices[] = {
+		{ .address = GPU, .iommu_group = 17, .driver = (char *)"nouveau" },
+		{ .address = SOUND, .iommu_group = 17, .driver = (char *)question->sound_driver },
+		{ .address = "0000:16:00.0",
+		  .iommu_group = 17,
+		  .is_bridge = true,
+		  .driver = (char *)question->bridge_driver },
+		{ .address = OTHER, .iommu_group = 97, .driver = (char *)"nouveau" },
+	};
+	struct gpu_member members[] = {
+		{ &devices[0], GPU_MEMBER_FUNCTION },
+		{ &devices[1], GPU_MEMBER_FUNCTION },
+		{ &devices[2], text_equal(question->bridge_driver, "shpchp") ? GPU_MEMBER_IN_USE
+									     : GPU_MEMBER_BRIDGE },
+		{ &devices[3], GPU_MEMBER_FUNCTION },
+	};
+	struct gpu gpus[] = {
+		{ .device = &devices[0], .members = members, .member_count = 3 },
+		{ .device = &devices[3], .members = members + 3, .member_count = 1 }
+	};
+	const struct gpu_list list = { gpus, COUNT(gpus) };
+	char claimed[1][DEVICE_ADDRESS_BYTES] = { "" };
+	struct lease_record record = { .uuid = (char *)question->claimed_by,
+				       .gpus = claimed,
+				       .gpu_count = question->claimed != NULL };
+	const struct lease_records starts = { &record, 1 };
+	struct holder holder = { .kind = question->kind,
+				 .who = (char *)"process 812 (sleep)",
+				 .what = (char *)"has it open",
+				 .remedy = (char *)"sudo kill 812" };
+	const struct holder_list holders = { &holder, question->held != NULL, 0 };
+	char hostdevs[3][DEVICE_ADDRESS_BYTES] = { "" };
+	struct guest guest = { .uuid = (char *)MINE, .hostdevs = hostdevs };
+
+	if (question->claimed_by != NULL) {
+		record.name = (char *)"theirs";
+		record.user = (char *)"bob";
+		record.pid = 4711;
+	}
+	if (question->claimed != NULL)
+		strcpy(claimed[0], question->claimed);
+	if (question->held != NULL)
+		strcpy(holder.address, question->held);
+	for (size_t i = 0; i < COUNT(hostdevs) && question->hostdevs[i] != NULL; i++)
+		strcpy(hostdevs[guest.hostdev_count++], question->hostdevs[i]);
+	return hook_judge(
+		&guest,
+		&(struct hook_view){ .gpus = &list, .starts = &starts, .holders = &holders }, fail);
+}
+
+static void each_domain_gets_what_nobody_has(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(questions); i++) {
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		print_message("  %s\n", questions[i].about);
+		assert_int_equal(ask(&questions[i], &fail),
+				 questions[i].veto == FAIL_NONE ? 0 : -1);
+		if (questions[i].veto != FAIL_NONE)
+			assert_fails(&fail, questions[i].veto, questions[i].word);
+	}
+}
+
+#define DOMAIN(devices)                                                                            \
+	"<domain><name>vm</name><uuid>" MINE                                                       \
+	"</uuid><memory unit='KiB'>1024</memory><devices>" devices "</devices></domain>"
+#define HOSTDEV(bus)                                                                               \
+	"<hostdev type='pci'><source><address domain='0' bus='" bus "' slot='0' function='0'/>"    \
+	"</source></hostdev>"
+
+/* The whole way, on a server's snapshot; the GPU at 17:00.0 is on driver nvidia, in group 12 there. */
+static void xml_is_judged_on_a_host(void **state)
+{
+	static const struct {
+		const char *about, *xml;
+		const char *opened; /* by process 812 */
+		enum fail_kind veto;
+		const char *word;
+	} cases[] = {
+		{ "nothing", "", NULL, FAIL_NONE, NULL },
+		{ "no XML, no hostdev", "<domain><", NULL, FAIL_NONE, NULL },
+		{ "no hostdev, and no memory", "<domain><name>vm</name></domain>", NULL, FAIL_NONE,
+		  NULL },
+		{ "no hostdev", DOMAIN(""), "/dev/nvidia0", FAIL_NONE, NULL },
+		{ "a hostdev of USB", DOMAIN("<hostdev type='usb'/>"), "/dev/nvidia0", FAIL_NONE,
+		  NULL },
+		{ "no XML, but perhaps a hostdev", "<domain><hostdev", NULL, FAIL_HV,
+		  "not well-formed" },
+		{ "a free GPU", DOMAIN(HOSTDEV("0x17")), NULL, FAIL_NONE, NULL },
+		{ "another node", DOMAIN(HOSTDEV("0x17")), "/dev/nvidiactl", FAIL_NONE, NULL },
+		{ "a GPU in use", DOMAIN(HOSTDEV("0x17")), "/dev/nvidia0", FAIL_BUSY,
+		  "0000:17:00.0 is in use by process 812 (sleep)" },
+		{ "no such function", DOMAIN(HOSTDEV("0xfe")), "/dev/nvidia0", FAIL_NONE, NULL },
+	};
+
+	CLEANUP(scratch) char *leases = scratch_new();
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+	CLEANUP(text)
+	char *process = text_format(
+		"mkdir -p '%s/proc/812/fd'; echo '812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 "
+		"5 6 7 8 20 0 1 0 5 1' >'%s/proc/812/stat'",
+		root->dir, root->dir);
+	CLEANUP(text) char *file = text_format("%s/proc/812/fd/3", root->dir);
+
+	(void)state;
+	assert_int_equal(system(process), 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		print_message("  %s\n", cases[i].about);
+		unlink(file);
+		if (cases[i].opened != NULL)
+			assert_int_equal(symlink(cases[i].opened, file), 0);
+		assert_int_equal(hook_check(root, leases, cases[i].xml, &fail),
+				 cases[i].veto == FAIL_NONE ? 0 : -1);
+		if (cases[i].veto != FAIL_NONE)
+			assert_fails(&fail, cases[i].veto, cases[i].word);
+	}
+}
+
+#define LIBVIRT                                                                                    \
+	"Hook script execution failed: internal error: Child process (LC_ALL=C "                   \
+	"/etc/libvirt/hooks/qemu.d/50-gpuvm %s prepare begin -) unexpected exit status 1: gpuvm: "
+
+static void a_veto_comes_back_through_libvirt(void **state)
+{
+	static const struct {
+		enum fail_kind kind;
+		const char *what, *cause, *hint, *domain;
+	} cases[] = {
+		{ FAIL_BUSY, "0000:17:00.0 is in use", "process 812 (a: b) has it", "sudo kill 812",
+		  "vm" },
+		{ FAIL_HOST, "not viable", NULL, "driverctl", "gpuvm: veto busy: forged" },
+		{ FAIL_HV, "it cannot be read", "bad", NULL, "vm" },
+		{ FAIL_FAIL, "alone", NULL, NULL, "vm" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(fail) struct fail said = { 0 };
+		CLEANUP(fail) struct fail heard = { 0 };
+		CLEANUP(text) char *line = NULL;
+		CLEANUP(text) char *before = text_format(LIBVIRT, cases[i].domain);
+		CLEANUP(text) char *text = NULL;
+
+		fail_add(&said, cases[i].kind, "%s", cases[i].what);
+		if (cases[i].cause != NULL)
+			fail_cause(&said, "%s", cases[i].cause);
+		if (cases[i].hint != NULL)
+			fail_hint(&said, "%s", cases[i].hint);
+		line = hook_veto(&said);
+		assert_null(strchr(line, '\n'));
+		text = text_format("%s%s\nmore", before, line);
+		assert_true(hook_read_veto(text, &heard));
+		assert_int_equal(heard.kind, cases[i].kind);
+		assert_string_equal(heard.items[0].what, cases[i].what);
+		assert_true(text_equal(heard.items[0].cause, cases[i].cause));
+		assert_true(text_equal(heard.items[0].hint, cases[i].hint));
+	}
+}
+
+static void what_a_veto_quotes_is_no_veto(void **state)
+{
+	CLEANUP(fail) struct fail said = { 0 };
+	CLEANUP(fail) struct fail heard = { 0 };
+	CLEANUP(text) char *line = NULL;
+	CLEANUP(text) char *text = NULL;
+
+	(void)state;
+	fail_add(&said, FAIL_HOST, "domain \"gpuvm: veto busy: a\", gpuvm: veto busy: b");
+	line = hook_veto(&said);
+	text = text_format(LIBVIRT "%s", "vm", line);
+	assert_true(hook_read_veto(text, &heard));
+	assert_int_equal(heard.kind, FAIL_HOST);
+	assert_true(text_starts(heard.items[0].what, "domain \"gpuvm"));
+}
+
+static void other_texts_are_no_veto(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"Hook script execution failed: exit status 127",
+		"gpuvm: veto ",
+		"gpuvm: veto busy",
+		"gpuvm: veto strange: words",
+		"gpuvm: veto : words",
+		"gpuvm: veto none: words",
+		"gpuvm: veto busy\n: words",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct fail fail = { 0 };
+
+		assert_false(hook_read_veto(texts[i], &fail));
+		assert_int_equal(fail.item_count, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_one_question_is_answered),
+		cmocka_unit_test(each_domain_gets_what_nobody_has),
+		cmocka_unit_test(xml_is_judged_on_a_host),
+		cmocka_unit_test(a_veto_comes_back_through_libvirt),
+		cmocka_unit_test(what_a_veto_quotes_is_no_veto),
+		cmocka_unit_test(other_texts_are_no_veto),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "topo/holder.h"
+#include "topo/safety.h"
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/hook_state.h"
+#include "vmm/preflight.h"
+
+static int check_safety(const struct root *root, const struct host *host,
+			const struct placement *placement, struct fail *fail)
+{
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		if (safety_check(root, host->devices, placement->gpus[i].gpu, fail) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_holders(const struct root *root, const struct placement *placement,
+			 struct fail *fail)
+{
+	const struct gpu **gpus = mem_alloc(placement->gpu_count, sizeof *gpus);
+	CLEANUP(holder_list) struct holder_list *holders = NULL;
+
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		gpus[i] = placement->gpus[i].gpu;
+	holders = holder_list_read(root, gpus, placement->gpu_count);
+	free(gpus);
+	return holders->count == 0 ? 0 : holder_refuse(&holders->holders[0], fail);
+}
+
+static bool needs_detach(const struct gpu_member *member)
+{
+	switch (member->role) {
+	case GPU_MEMBER_FUNCTION:
+	case GPU_MEMBER_HELD:
+	case GPU_MEMBER_GPU:
+	case GPU_MEMBER_GPU_FUNCTION:
+		return member->device->driver != NULL &&
+		       !text_starts(member->device->driver, "vfio");
+	case GPU_MEMBER_BRIDGE:
+	case GPU_MEMBER_IN_USE:
+		return false;
+	}
+	return false;
+}
+
+static const struct device *first_to_detach(const struct placement *placement)
+{
+	for (size_t i = 0; i < placement->gpu_count; i++) {
+		const struct gpu *gpu = placement->gpus[i].gpu;
+
+		for (size_t j = 0; j < gpu->member_count; j++)
+			if (needs_detach(&gpu->members[j]))
+				return gpu->members[j].device;
+	}
+	return NULL;
+}
+
+static int check_drivers(const struct root *root, const struct placement *placement,
+			 struct fail *fail)
+{
+	const struct device *device = geteuid() == 0 ? NULL : first_to_detach(placement);
+	CLEANUP(hook_state) struct hook_state *hook = NULL;
+
+	if (device == NULL)
+		return 0;
+	hook = hook_state_read(root);
+	if (hook->activity == HOOK_ACTIVE)
+		return 0;
+	fail_add(fail, FAIL_HOST,
+		 "%s is on the host's driver %s, and only root can see that nobody uses it",
+		 device->address, device->driver);
+	fail_cause(fail,
+		   "you are not root, and libvirt's hook, which looks as root, is not active: %s",
+		   hook->reason);
+	return fail_hint(fail,
+			 "make the hook active: %s   or bind the GPU to vfio-pci, now and at every "
+			 "boot: sudo driverctl set-override %s vfio-pci",
+			 hook->remedy, device->address);
+}
+
+int preflight_gpus(const struct root *root, const struct host *host,
+		   const struct placement *placement, struct fail *fail)
+{
+	if (check_safety(root, host, placement, fail) < 0 ||
+	    check_holders(root, placement, fail) < 0)
+		return -1;
+	return check_drivers(root, placement, fail);
+}
