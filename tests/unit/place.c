@@ -58,18 +58,30 @@ static bool check_row(const struct example *example)
 					 .hugepages = example->hugepages,
 					 .threads = example->threads,
 					 .p2p = example->p2p,
-					 .rules = example->rules,
 					 .gpus = example->gpus,
 					 .gpu_count = example->gpu_count,
 					 .file = "train.ini" };
+	hwloc_bitmap_t pin = list_of(example->pin);
+	hwloc_bitmap_t emulator = list_of(example->emulator);
+	hwloc_bitmap_t host_cpus = list_of(example->host_cpus);
+	const struct place_rules rules = { .host_cores_per_node = example->host_cores,
+					   .host_cpus = host_cpus };
 	struct taken_lists lists;
 	bool same;
+
+	request.pin = pin;
+	request.emulator = emulator;
+	if (example->host_cores > 0)
+		request.rules = &rules;
 
 	made_paths(made, example->paths);
 	taken_fill(&lists, &example->has);
 	same = check_example(example, &request, &made->host, &lists.taken);
 	taken_drop(&lists);
 	made_free(made);
+	hwloc_bitmap_free(pin);
+	hwloc_bitmap_free(emulator);
+	hwloc_bitmap_free(host_cpus);
 	return same;
 }
 

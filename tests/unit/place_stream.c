@@ -127,7 +127,13 @@ static void check_vm(const struct world *world, const struct place_request *requ
 				 machine_cpu(&world->made->machine,
 					     placement->vcpus[i - i % guest->threads].cpu)
 					 ->core);
-	tally->blocks += guest->is_host_block;
+	if (guest->is_host_block) {
+		hwloc_bitmap_t wide = siblings_too(&world->made->machine, vm->cpus);
+
+		assert_int_equal(hwloc_bitmap_weight(wide), request->vcpus);
+		hwloc_bitmap_free(wide);
+		tally->blocks++;
+	}
 }
 
 /* Every free GPU that had its share before has it afterwards. */
