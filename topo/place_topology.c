@@ -58,29 +58,28 @@ static bool runs_are_true(const struct place_view *view, const struct placement 
 	return true;
 }
 
-/* The host's threads per core if every core used is used whole, else 1. */
+/* The host's threads per core if every core used is used whole, else 0. */
 static unsigned threads_of(const struct place_view *view, const struct placement *placement)
 {
 	const struct machine *machine = view->machine;
 	unsigned *width = mem_alloc(machine->core_count, sizeof *width);
 	unsigned *used = mem_alloc(machine->core_count, sizeof *used);
 	unsigned threads = 0;
+	bool is_whole = true;
 
 	for (size_t i = 0; i < machine->cpu_count; i++)
 		width[machine->cpus[i].core]++;
 	for (size_t i = 0; i < placement->vcpu_count; i++)
 		used[machine_cpu(machine, placement->vcpus[i].cpu)->core]++;
-	for (unsigned i = 0; i < machine->core_count && threads != 1; i++) {
+	for (unsigned i = 0; i < machine->core_count && is_whole; i++) {
 		if (used[i] == 0)
 			continue;
-		if (used[i] != width[i] || (threads != 0 && threads != width[i]))
-			threads = 1;
-		else
-			threads = width[i];
+		is_whole = used[i] == width[i] && (threads == 0 || threads == width[i]);
+		threads = width[i];
 	}
 	free(width);
 	free(used);
-	return threads == 0 ? 1 : threads;
+	return is_whole ? threads : 0;
 }
 
 /*
@@ -95,10 +94,11 @@ void place_topology(const struct place_view *view, struct placement *placement)
 	unsigned l3s = runs_of(view, placement, l3_of);
 	unsigned cores = runs_of(view, placement, core_of);
 	bool sockets_are_true = runs_are_true(view, placement, sockets, package_of);
+	unsigned threads = threads_of(view, placement);
 
-	topology->threads = threads_of(view, placement);
+	topology->threads = threads == 0 ? 1 : threads;
 	topology->sockets = sockets_are_true ? sockets : 1;
-	topology->is_host_block = sockets_are_true && cores * topology->threads == vcpus &&
+	topology->is_host_block = sockets_are_true && cores * threads == vcpus &&
 				  l3s % sockets == 0 && cores % l3s == 0 &&
 				  runs_are_true(view, placement, l3s, l3_of) &&
 				  runs_are_true(view, placement, cores, core_of);

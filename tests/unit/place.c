@@ -58,18 +58,30 @@ static bool check_row(const struct example *example)
 					 .hugepages = example->hugepages,
 					 .threads = example->threads,
 					 .p2p = example->p2p,
-					 .rules = example->rules,
 					 .gpus = example->gpus,
 					 .gpu_count = example->gpu_count,
 					 .file = "train.ini" };
+	hwloc_bitmap_t pin = list_of(example->pin);
+	hwloc_bitmap_t emulator = list_of(example->emulator);
+	hwloc_bitmap_t host_cpus = list_of(example->host_cpus);
+	const struct place_rules rules = { .host_cores_per_node = example->host_cores,
+					   .host_cpus = host_cpus };
 	struct taken_lists lists;
 	bool same;
+
+	request.pin = pin;
+	request.emulator = emulator;
+	if (example->host_cores > 0)
+		request.rules = &rules;
 
 	made_paths(made, example->paths);
 	taken_fill(&lists, &example->has);
 	same = check_example(example, &request, &made->host, &lists.taken);
 	taken_drop(&lists);
 	made_free(made);
+	hwloc_bitmap_free(pin);
+	hwloc_bitmap_free(emulator);
+	hwloc_bitmap_free(host_cpus);
 	return same;
 }
 
@@ -130,6 +142,19 @@ static void roll_cards(struct game *game)
 									   "VM \"a\"" };
 }
 
+static void roll_request(struct game *game)
+{
+	struct place_request *request = &game->request;
+
+	*request = (struct place_request){ .gpus = game->gpus, .file = "random.ini" };
+	request->vcpus = 1 + roll(&game->seed, game->shape.cores * game->shape.threads);
+	request->memory_bytes = (1 + roll(&game->seed, 12)) * SIZE_GIB;
+	request->policy = (enum place_policy)roll(&game->seed, 3);
+	request->hugepages = (enum place_hugepages)roll(&game->seed, 4);
+	request->threads = (enum place_threads)roll(&game->seed, 2);
+	request->gpu_count = 1 + (roll(&game->seed, 3) == 0);
+}
+
 static void roll_game(struct game *game, uint64_t seed)
 {
 	static const char *const matches[] = { NULL, "any", "H100", "T4" };
@@ -148,22 +173,14 @@ static void roll_game(struct game *game, uint64_t seed)
 	shape->pages_2m = roll(&game->seed, 2) * 4096;
 	shape->free_2m = roll(&game->seed, shape->pages_2m + 1);
 	roll_cards(game);
-	for (size_t i = 0; i < 2; i++)
-		game->gpus[i] = (struct place_gpu_request){ .count = 1 + roll(&game->seed,
-									      2 + (unsigned)i),
-							    .match = matches[roll(&game->seed, 4)],
-							    .label = "[gpu]",
+	for (size_t i = 0; i < 2; i++) {
+		/* One roll to a statement: the order of initialisers is the compiler's. */
+		game->gpus[i] = (struct place_gpu_request){ .label = "[gpu]",
 							    .file = "random.ini" };
-	game->request = (struct place_request){
-		.vcpus = 1 + roll(&game->seed, shape->cores * shape->threads),
-		.memory_bytes = (1 + roll(&game->seed, 12)) * SIZE_GIB,
-		.policy = (enum place_policy)roll(&game->seed, 3),
-		.hugepages = (enum place_hugepages)roll(&game->seed, 4),
-		.threads = (enum place_threads)roll(&game->seed, 2),
-		.gpus = game->gpus,
-		.gpu_count = 1 + (roll(&game->seed, 3) == 0),
-		.file = "random.ini"
-	};
+		game->gpus[i].count = 1 + roll(&game->seed, 2 + (unsigned)i);
+		game->gpus[i].match = matches[roll(&game->seed, 4)];
+	}
+	roll_request(game);
 	for (size_t i = 0; i < 2; i++) {
 		unsigned cpu = roll(&game->seed, shape->nodes * shape->cores * shape->threads);
 

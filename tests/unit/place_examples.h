@@ -14,8 +14,9 @@ struct example {
 	enum place_hugepages hugepages;
 	enum place_threads threads;
 	bool p2p;
-	const struct place_rules *rules;
-	const char *const *paths; /* see made_paths() */
+	const char *const *paths;               /* see made_paths() */
+	const char *pin, *emulator, *host_cpus; /* CPU lists */
+	unsigned host_cores;                    /* 0: no rules */
 	const struct place_gpu_request *gpus;
 	size_t gpu_count;
 	struct has has;
@@ -358,6 +359,30 @@ static const struct example examples[] = {
 	  .expected =
 		  "17:00.0>0 18:00.0>0 19:00.0>0 97:00.0>1 98:00.0>1 "
 		  "| 0: cpus 1,2,3, 6 GiB in 1 GiB | 1: cpus 5,6, 3 GiB in 1 GiB | x1 host 0,4" },
+	{ .about = "preferred: rather a GPU whose node is known",
+	  .shape = &server,
+	  .cards = half_known,
+	  .vcpus = 20,
+	  .gib = 20,
+	  .policy = PLACE_PREFERRED,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .expected =
+		  "97:00.0>1 | 0: cpus 1,17,2,18,3,19, 6 GiB | 1: cpus 12,28,13,29,14,30,15,31,9,25,10,26,11,27, 14 GiB | x2 host 0,8,16,24" },
+	{ .about = "preferred: each own node that has room is used",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .vcpus = 3,
+	  .gib = 6,
+	  .policy = PLACE_PREFERRED,
+	  .gpus = GPUS({ .count = 3,
+			 .addresses = NAMED("0000:10:00.0", "0000:20:00.0", "0000:30:00.0"),
+			 .address_count = 3,
+			 .label = "[gpu]" }),
+	  .gpu_count = 1,
+	  .has = { .cpus = { { "4-7", "VM \"a\"" } } },
+	  .expected =
+		  "10:00.0>0 20:00.0>-1 30:00.0>1 | 0: cpus 1,2, 4 GiB | 2: cpus 9, 2 GiB | x1 host 0,8" },
 };
 
 #endif

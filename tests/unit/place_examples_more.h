@@ -54,6 +54,13 @@ static const struct card thirds_cards[] = {
 	{ "0000:41:00.0", 3, 5, "H100", NULL }, { .address = NULL }
 };
 
+/* The same with two of AMD's. */
+static const struct card makers[] = {
+	{ "0000:11:00.0", 0, 1, "MI300", NULL }, { "0000:12:00.0", 0, 2, "H100", NULL },
+	{ "0000:13:00.0", 0, 3, "H100", NULL },  { "0000:31:00.0", 0, 4, "H100", NULL },
+	{ "0000:32:00.0", 0, 5, "MI300", NULL }, { .address = NULL }
+};
+
 /* A T4 beside the first H100. */
 static const struct card unlike[] = { { "0000:11:00.0", 0, 1, "H100", NULL },
 				      { "0000:12:00.0", 0, 2, "T4", NULL },
@@ -66,30 +73,6 @@ static const struct card unlike[] = { { "0000:11:00.0", 0, 1, "H100", NULL },
 	}
 
 static const struct example more_examples[] = {
-	{ .about = "preferred: rather a GPU whose node is known",
-	  .shape = &server,
-	  .cards = half_known,
-	  .vcpus = 20,
-	  .gib = 20,
-	  .policy = PLACE_PREFERRED,
-	  .gpus = GPUS(ANY(1)),
-	  .gpu_count = 1,
-	  .expected =
-		  "97:00.0>1 | 0: cpus 1,17,2,18,3,19, 6 GiB | 1: cpus 12,28,13,29,14,30,15,31,9,25,10,26,11,27, 14 GiB | x2 host 0,8,16,24" },
-	{ .about = "preferred: each own node that has room is used",
-	  .shape = &quarters,
-	  .cards = spread,
-	  .vcpus = 3,
-	  .gib = 6,
-	  .policy = PLACE_PREFERRED,
-	  .gpus = GPUS({ .count = 3,
-			 .addresses = NAMED("0000:10:00.0", "0000:20:00.0", "0000:30:00.0"),
-			 .address_count = 3,
-			 .label = "[gpu]" }),
-	  .gpu_count = 1,
-	  .has = { .cpus = { { "4-7", "VM \"a\"" } } },
-	  .expected =
-		  "10:00.0>0 20:00.0>-1 30:00.0>1 | 0: cpus 1,2, 4 GiB | 2: cpus 9, 2 GiB | x1 host 0,8" },
 	{ .about = "another split of the GPUs keeps the proportion",
 	  .shape = &server,
 	  .cards = five,
@@ -332,6 +315,81 @@ static const struct example more_examples[] = {
 	  .expected =
 		  "10:00.0>0 20:00.0>1 30:00.0>2 | 0: cpus 1, 2 GiB | 1: cpus 5, 2 GiB | 2: cpus 9, 2 GiB | x1 host 0,4,8, 3 dies",
 	  .rejected = "nodes 0 and 3: farther apart (up to distance 21 across packages, not 12)" },
+
+	{ .about = "unequal parts of two L3 domains are no dies",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 8,
+	  .has = { .cpus = { { "2-3,7", "VM \"a\"" } } },
+	  .expected =
+		  "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 4,20,5,21,6,22,1,17, 8 GiB | x2 host 0,16" },
+	{ .about = "pinned: these CPUs, siblings side by side",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 4,
+	  .pin = "5-6,21-22",
+	  .expected = "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 5,21,6,22, 8 GiB | x2 host 0,16",
+	  .reason =
+		  "4 vCPUs on CPUs 5-6,21-22 of node 0, which the spec names: 2 whole cores in 1 L3 domain, of 4 free CPUs" },
+	{ .about = "pinned: half cores, as the spec will have it",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 2,
+	  .pin = "5-6",
+	  .expected = "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 5,6, 8 GiB | x1 host 0,16",
+	  .reason =
+		  "the guest sees one thread per core, because 2 threads of the cores used are left idle; lost is that the guest knows what shares a core or an L3 domain" },
+	{ .about = "emulator: its CPU is no vCPU's",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 2,
+	  .emulator = "1",
+	  .expected = "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 2,18, 8 GiB | x2 host 1",
+	  .reason = "QEMU and its I/O run on CPU 1, which the spec names" },
+	{ .about = "two cores of each node for the host",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 2,
+	  .host_cores = 2,
+	  .expected = "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 2,18, 8 GiB | x2 host 0-1,16-17" },
+	{ .about = "the host's CPUs by number, all on the other node",
+	  .shape = &server,
+	  .cards = five,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(3)),
+	  .gpu_count = 1,
+	  .vcpus = 2,
+	  .host_cores = 1,
+	  .host_cpus = "8-9",
+	  .expected = "17:00.0>0 18:00.0>0 19:00.0>0 | 0: cpus 0,16, 8 GiB | x2 host 8-9",
+	  .reason =
+		  "not all CPUs for QEMU's own threads are on the VM's nodes, so its I/O crosses nodes" },
+	{ .about = "cliques are for NVIDIA's GPUs",
+	  .shape = &server,
+	  .cards = makers,
+	  .paths = root_paths,
+	  .p2p = true,
+	  .vcpus = 2,
+	  .gib = 8,
+	  .gpus = GPUS(ANY(5)),
+	  .gpu_count = 1,
+	  .expected =
+		  "11:00.0>0 12:00.0>0p0 13:00.0>0p0 31:00.0>0 32:00.0>0 | 0: cpus 1,17, 8 GiB | x2 host 0,16" },
 };
 
 #endif

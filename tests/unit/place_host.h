@@ -38,7 +38,7 @@ struct card {
 	const char *address;
 	int node, group;
 	const char *
-		name; /* "H100", "T4"; "AST2500" is a management display, "Console" the boot VGA, "Audio" is no GPU */
+		name; /* "H100", "T4", "MI300" of AMD; "AST2500" is a management display, "Console" the boot VGA, "Audio" is no GPU */
 	const char *driver;
 };
 
@@ -126,6 +126,8 @@ static inline void made_device(struct device_list *list, const struct card *card
 	snprintf(device->address, sizeof device->address, "%s", card->address);
 	if (strcmp(card->name, "AST2500") == 0)
 		device->vendor_id = 0x1a03;
+	if (strcmp(card->name, "MI300") == 0)
+		device->vendor_id = 0x1002;
 	device->is_boot_vga = strcmp(card->name, "Console") == 0;
 	if (strcmp(card->name, "Audio") == 0)
 		device->class_id = 0x0403;
@@ -174,6 +176,16 @@ static inline void made_free(struct made *made)
 	free(made->machine.nodes);
 	free(made->machine.cpus);
 	free(made);
+}
+
+/* "1-3,8" as os indexes, or NULL of NULL. New bitmap. */
+static inline hwloc_bitmap_t list_of(const char *cpus)
+{
+	hwloc_bitmap_t list = cpus == NULL ? NULL : hwloc_bitmap_alloc();
+
+	if (cpus != NULL)
+		hwloc_bitmap_list_sscanf(list, cpus);
+	return list;
 }
 
 /* What others have, as a test writes it; rows end with one without holder. */

@@ -39,15 +39,6 @@ static bool check_refusal(const struct refusal *refusal, const struct place_requ
 	return all;
 }
 
-static hwloc_bitmap_t list_of(const char *cpus)
-{
-	hwloc_bitmap_t list = cpus == NULL ? NULL : hwloc_bitmap_alloc();
-
-	if (cpus != NULL)
-		hwloc_bitmap_list_sscanf(list, cpus);
-	return list;
-}
-
 static bool check_row(const struct refusal *refusal)
 {
 	struct made *made = made_host(refusal->shape, refusal->cards);

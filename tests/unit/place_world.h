@@ -77,11 +77,9 @@ static inline void make_cards(struct world *world)
 
 static inline void make_rules(struct world *world)
 {
-	world->rules = (struct place_rules){
-		.host_cores_per_node = 1 + (roll(world, 4) == 0),
-		.host_memory_bytes_per_node = roll(world, 3) * SIZE_GIB,
-		.file = "host.ini",
-	};
+	world->rules = (struct place_rules){ .file = "host.ini" };
+	world->rules.host_cores_per_node = 1 + (roll(world, 4) == 0);
+	world->rules.host_memory_bytes_per_node = roll(world, 3) * SIZE_GIB;
 	if (roll(world, 3) == 0)
 		world->rules.cpus_per_free_gpu = 1 + roll(world, 3);
 	if (roll(world, 3) == 0)
