@@ -370,3 +370,16 @@ char *machine_cpus_format(hwloc_const_bitmap_t cpus)
 		abort();
 	return text;
 }
+
+void machine_widen_to_cores(const struct machine *machine, hwloc_bitmap_t cpus)
+{
+	hwloc_bitmap_t cores = hwloc_bitmap_alloc();
+
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (hwloc_bitmap_isset(cpus, machine->cpus[i].os_index))
+			hwloc_bitmap_set(cores, machine->cpus[i].core);
+	for (size_t i = 0; i < machine->cpu_count; i++)
+		if (hwloc_bitmap_isset(cores, machine->cpus[i].core))
+			hwloc_bitmap_set(cpus, machine->cpus[i].os_index);
+	hwloc_bitmap_free(cores);
+}

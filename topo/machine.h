@@ -89,6 +89,9 @@ const struct machine_cpu *machine_cpu(const struct machine *machine, unsigned os
 const struct machine_pages *machine_node_pages(const struct machine_node *node,
 					       uint64_t page_bytes);
 
+/* Adds to @cpus the siblings of each CPU in it: all threads of its core. */
+void machine_widen_to_cores(const struct machine *machine, hwloc_bitmap_t cpus);
+
 /* "0-3,8" of @cpus. The caller frees. */
 char *machine_cpus_format(hwloc_const_bitmap_t cpus);
 

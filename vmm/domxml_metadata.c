@@ -33,6 +33,8 @@ void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 	domxml_attribute(node, "name", "%s", domain->identity.user);
 	if (spec->autostart)
 		domxml_child_of(vm, "autostart", space);
+	if (spec->threads == PLACE_WHOLE_CORES)
+		domxml_child_of(vm, "whole-cores", space);
 	domxml_leaf(vm, "spec", "%s", spec->text);
 	node = xmlGetLastChild(vm);
 	xmlSetNs(node, space);

@@ -37,7 +37,8 @@ struct guest {
 	unsigned uid;
 	/* All three or none; none unless is_ours, or if the record is damaged. */
 	char *spec_text, *spec_file, *spec_directory;
-	bool autostart; /* gpuvm's own, from the metadata */
+	bool keeps_cores; /* gpuvm's: idle siblings of its vCPUs' cores are nobody else's */
+	bool autostart;   /* gpuvm's own, from the metadata */
 	unsigned vcpus;
 	uint64_t memory_bytes;
 	struct guest_memory

@@ -111,12 +111,15 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 {
 	CLEANUP(found) xmlXPathObject *found = guest_find(context, METADATA);
 	CLEANUP(found) xmlXPathObject *autostart = NULL;
+	CLEANUP(found) xmlXPathObject *cores = NULL;
 
 	if (guest_found_count(found) == 0)
 		return;
 	guest->is_ours = true;
 	autostart = guest_find(context, METADATA "/g:autostart");
 	guest->autostart = guest_found_count(autostart) > 0;
+	cores = guest_find(context, METADATA "/g:whole-cores");
+	guest->keeps_cores = guest_found_count(cores) > 0;
 	read_owner(guest, context);
 	read_spec(guest, context);
 	read_functions(guest, context);

@@ -257,6 +257,8 @@ static int claim(struct launch *launch, struct lease_gate *gate, struct lease_cl
 		       placement->gpus[i].gpu->device->address, DEVICE_ADDRESS_BYTES);
 	for (size_t i = 0; i < placement->vcpu_count; i++)
 		hwloc_bitmap_set(record.cpus, placement->vcpus[i].cpu);
+	if (launch->spec->threads == PLACE_WHOLE_CORES)
+		machine_widen_to_cores(launch->host->machine, record.cpus);
 	for (size_t i = 0; i < placement->cell_count; i++)
 		*MEM_APPEND(record.memory, record.memory_count) =
 			(struct lease_memory){ .node = placement->cells[i].host_node,

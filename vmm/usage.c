@@ -56,8 +56,13 @@ static void take_vm(struct usage *usage, const struct usage_vm *vm, const struct
 
 	for (size_t i = 0; i < guest->hostdev_count; i++)
 		take_gpu(usage, guest->hostdevs[i], vm->label);
-	if (!hwloc_bitmap_iszero(guest->vcpu_cpus) && !covers_machine(guest->vcpu_cpus, machine))
-		take_cpus(usage, guest->vcpu_cpus, vm->label);
+	hwloc_bitmap_copy(vm->cpus, guest->vcpu_cpus);
+	if (covers_machine(vm->cpus, machine))
+		hwloc_bitmap_zero(vm->cpus);
+	if (guest->keeps_cores)
+		machine_widen_to_cores(machine, vm->cpus);
+	if (!hwloc_bitmap_iszero(vm->cpus))
+		take_cpus(usage, vm->cpus, vm->label);
 }
 
 /*
@@ -116,6 +121,7 @@ static int read_vms(struct usage *usage, struct fail *fail)
 		if (guest_parse(vm.domain->xml, &vm.guest, fail) < 0)
 			return -1;
 		vm.label = vm_label(vm.guest);
+		vm.cpus = hwloc_bitmap_alloc();
 		*MEM_APPEND(usage->vms, usage->vm_count) = vm;
 	}
 	return 0;
@@ -152,6 +158,7 @@ void usage_free(struct usage *usage)
 		return;
 	for (size_t i = 0; i < usage->vm_count; i++) {
 		guest_free(usage->vms[i].guest);
+		hwloc_bitmap_free(usage->vms[i].cpus);
 		free(usage->vms[i].label);
 	}
 	for (size_t i = 0; usage->starts != NULL && i < usage->starts->count; i++)

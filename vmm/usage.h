@@ -22,7 +22,8 @@
 struct usage_vm {
 	const struct hv_domain *domain; /* borrowed from usage.domains */
 	struct guest *guest;
-	char *label; /* `VM "train" of alice`, `VM "win11" (not gpuvm's)` */
+	hwloc_bitmap_t cpus; /* what its vCPUs keep from others; empty: nothing */
+	char *label;         /* `VM "train" of alice`, `VM "win11" (not gpuvm's)` */
 };
 
 struct usage {

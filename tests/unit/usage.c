@@ -92,6 +92,35 @@ static void running_vms_take(void **state)
 	}
 }
 
+/* The sample's cores are CPUs 0,1, then 2,3, and so on. */
+static void whole_cores_are_kept(void **state)
+{
+	static const struct {
+		const char *kept, *taken;
+	} cases[] = { { "<g:whole-cores/>", "2-5" }, { "", "2,5" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(scratch) char *scratch = scratch_new();
+		CLEANUP(sample) struct sample *sample = sample_new("", "");
+		CLEANUP(text) char *metadata = testhv_metadata(1000, cases[i].kept);
+		CLEANUP(text) char *inside = text_format("%s%s", metadata, PINS("2,5"));
+		CLEANUP(text)
+		char *xml = testhv_xml("vm", "11111111-2222-3333-4444-555555555555", inside, "");
+		CLEANUP(text) char *uri = testhv_node(scratch, xml);
+		CLEANUP(hv) struct hv *hv = testhv_open(uri);
+		CLEANUP(usage) struct usage *usage = NULL;
+		CLEANUP(text) char *taken = NULL;
+		struct fail fail = { 0 };
+
+		assert_int_equal(
+			usage_read(hv, &live, scratch, machine_of(sample), NULL, &usage, &fail), 0);
+		assert_int_equal(usage->cpus_count, 1);
+		taken = machine_cpus_format(usage->cpus[0].cpus);
+		assert_string_equal(taken, cases[i].taken);
+	}
+}
+
 static void start_of(const char *directory, const char *name, const char *user, pid_t pid,
 		     struct lease_claim **ret_claim)
 {
@@ -203,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(running_vms_take),
+		cmocka_unit_test(whole_cores_are_kept),
 		cmocka_unit_test(starts_take_too),
 		cmocka_unit_test(an_empty_host_has_nothing_taken),
 		cmocka_unit_test(all_domains_are_known_in_order),
