@@ -65,6 +65,9 @@ static void add_class(const struct root *root, const struct device *device, size
 				      *name);
 		CLEANUP(text) char *deeper = NULL;
 
+		/* Another name of the card, which has no node. */
+		if (text_starts(*name, "controlD"))
+			continue;
 		if (dev != NULL) {
 			add(nodes, device, classes[class].kind,
 			    text_format("%s/%s", classes[class].place, *name), dev);

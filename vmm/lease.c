@@ -286,6 +286,13 @@ static int claim_one(struct lease_gate *gate, const char *address, const char *t
 	if (fd < 0) {
 		CLEANUP(text) char *path = text_format("%s/%s", gate->path, address);
 
+		if (errno == EACCES && faccessat(gate->directory, address, F_OK, 0) == 0) {
+			not_usable(path, EACCES, fail);
+			return fail_hint(fail,
+					 "it was made by hand; give it its rights: sudo chmod "
+					 "0660 %s",
+					 path);
+		}
 		return not_usable(path, errno, fail);
 	}
 	if (lock_within(fd, SCAN_MOST_MS) != 0) {
