@@ -104,7 +104,8 @@ void holder_nodes_add(const struct root *root, const struct device *device, bool
 		add_group(root, device, nodes);
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		add_class(root, device, i, classes[i].folder, nodes);
-	if (text_equal(device->driver, "nvidia"))
+	/* A VF has no node of its own: what is open is the other GPUs'. */
+	if (text_equal(device->driver, "nvidia") && !device->is_virtual_function)
 		add_nvidia(root, device, nodes);
 }
 

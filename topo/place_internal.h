@@ -376,6 +376,8 @@ void place_reason_cells(const struct place_view *view, const struct place_choice
 void place_reason_guest(const struct place_view *view, const struct place_choice *choice,
 			struct placement *placement);
 /* @choice as in struct place_reason. */
+/* Whether the spec leaves no GPU to choose. */
+bool place_reason_all_named(const struct place_request *request);
 void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Says what the newest reason's choice was preferred to. */

@@ -8,6 +8,14 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
+bool place_reason_all_named(const struct place_request *request)
+{
+	for (size_t i = 0; i < request->gpu_count; i++)
+		if (request->gpus[i].address_count == 0)
+			return false;
+	return true;
+}
+
 void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)
 {
 	struct place_reason *reason = MEM_APPEND(placement->reasons, placement->reason_count);
@@ -154,6 +162,13 @@ static void tell_more_nodes(const struct place_view *view, const struct place_ch
 
 			text_join(&counts, ", ", item);
 		}
+	}
+	if (place_reason_all_named(view->request)) {
+		place_reason_add(
+			placement, "node",
+			"the GPUs that the spec names lie on %s (%s), one guest cell for each",
+			nodes, counts);
+		return;
 	}
 	place_reason_add(placement, "node",
 			 "no %s has all %u GPUs free with room for the rest of the VM, so they "

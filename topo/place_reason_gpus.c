@@ -57,7 +57,7 @@ static void tell_gpus(const struct place_view *view, struct placement *placement
 }
 
 /* How near all GPUs are to each other; static text, NULL: there is no more than one. */
-static const char *nearness(const struct placement *placement)
+static const char *nearness(const struct placement *placement, bool all_named)
 {
 	unsigned shared = UINT32_MAX;
 	int cell = placement->gpus[0].cell;
@@ -77,8 +77,9 @@ static const char *nearness(const struct placement *placement)
 		return "are behind one PCIe switch";
 	if (shared == 1)
 		return "are in one PCIe root complex";
-	return cell >= 0 ? "are on one node"
-			 : "are on different nodes, as near to each other as can be";
+	return cell >= 0   ? "are on one node"
+	       : all_named ? "are on different nodes"
+			   : "are on different nodes, as near to each other as can be";
 }
 
 /* Why the second best set is second; static text. */
@@ -118,9 +119,15 @@ static void reject_rival(const struct place_view *view, const struct place_choic
 void place_reason_gpus(const struct place_view *view, const struct place_choice *choice,
 		       struct placement *placement)
 {
-	const char *near = nearness(placement);
+	const char *near = nearness(placement, place_reason_all_named(view->request));
 
 	tell_gpus(view, placement);
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		if (placement->gpus[i].gpu->offer != GPU_OFFERED)
+			place_reason_add(placement, "gpus",
+					 "%s is only taken because the spec names it: %s",
+					 placement->gpus[i].gpu->device->address,
+					 placement->gpus[i].gpu->offer_reason);
 	if (near != NULL)
 		place_reason_add(placement, "gpus", "the %zu GPUs %s", placement->gpu_count, near);
 	reject_rival(view, choice, placement);

@@ -223,7 +223,16 @@ static void add_hint(const struct place_view *view, size_t request, struct fail 
 			  "ACPI SRAT and _PXM), or set [numa] policy = preferred");
 		return;
 	}
-	for (size_t i = 0; i < view->host->gpus->count && view->empty; i++) {
+	unsigned free = count_state(view, request, PLACE_GPU_FREE);
+
+	if (view->empty && view->request->gpu_count == 1 && free > 0) {
+		fail_hint(fail, "set count = %u or less", free);
+		return;
+	}
+	/* An address helps only whom one more GPU helps. */
+	for (size_t i = 0;
+	     i < view->host->gpus->count && view->empty && view->request->gpus[request].count == 1;
+	     i++) {
 		const struct gpu *gpu = gpu_at(view, i);
 
 		if (!is_wanted(view, &view->request->gpus[request], request, i) ||

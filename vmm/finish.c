@@ -42,7 +42,7 @@ static int open_subject(const struct finish_options *options, const char *name, 
 		return fail_hint(fail, "see which there are: gpuvm list");
 	}
 	subject->finish = mem_alloc(1, sizeof *subject->finish);
-	subject->finish->name = mem_strdup(name);
+	subject->finish->name = text_printable(name, 0);
 	if (guest_parse(subject->domain->xml, &subject->finish->guest, fail) < 0)
 		return -1;
 	return owner_may(owner, subject->finish->guest, verb, options->force, fail);
@@ -147,7 +147,7 @@ int finish_delete(const struct finish_options *options, const char *name,
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is running", name);
 		return fail_hint(fail, "gpuvm stop %s", name);
 	}
-	if (hv_undefine(subject.hv, subject.domain->uuid, fail) < 0)
+	if (hv_undefine(subject.hv, subject.domain->uuid, false, fail) < 0)
 		return -1;
 	subject.finish->outcome = FINISH_DELETED;
 	*ret_finish = STEAL(subject.finish);

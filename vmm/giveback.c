@@ -33,10 +33,19 @@ static bool is_back(const struct root *root, const struct guest_function *functi
 	return text_equal(now, function->driver);
 }
 
+/* The record is only believed about what the domain still names: the rest may be another VM's by now. */
+static bool is_named(const struct guest *guest, const struct guest_function *function)
+{
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		if (text_equal(guest->hostdevs[i], function->address))
+			return true;
+	return false;
+}
+
 static bool all_back(const struct root *root, const struct guest *guest)
 {
 	for (size_t i = 0; i < guest->function_count; i++)
-		if (!is_back(root, &guest->functions[i]))
+		if (is_named(guest, &guest->functions[i]) && !is_back(root, &guest->functions[i]))
 			return false;
 	return true;
 }
@@ -60,7 +69,7 @@ static bool ask_again(const struct root *root, const struct guest *guest, struct
 	for (size_t i = 0; i < guest->function_count; i++) {
 		CLEANUP(fail) struct fail ignored = { 0 };
 
-		if (is_back(root, &guest->functions[i]))
+		if (!is_named(guest, &guest->functions[i]) || is_back(root, &guest->functions[i]))
 			continue;
 		asked[i] = any = true;
 		(void)hv_reattach(hv, guest->functions[i].address, &ignored);
@@ -115,8 +124,11 @@ struct giveback *giveback_check(const struct guest *guest, const struct root *ro
 		wait_for_drivers(root, guest, timeout_ms);
 	giveback->complete = true;
 	for (size_t i = 0; i < guest->function_count; i++) {
-		struct giveback_function *function = MEM_APPEND(giveback->functions,
-								giveback->count);
+		struct giveback_function *function;
+
+		if (!is_named(guest, &guest->functions[i]))
+			continue;
+		function = MEM_APPEND(giveback->functions, giveback->count);
 
 		function->before = &guest->functions[i];
 		judge(root, function, asked[i]);

@@ -15,6 +15,19 @@ static char *shown_attribute(xmlNode *node, const char *name)
 	return text == NULL ? NULL : text_printable(text, GUEST_MOST_NAME);
 }
 
+/* A driver's name goes into commands that people are told to run: what cannot be one is left out. */
+static char *driver_attribute(xmlNode *node, const char *name)
+{
+	CLEANUP(text) char *text = guest_attribute(node, name);
+
+	if (text == NULL || *text == '\0' ||
+	    text[strspn(text,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] !=
+		    '\0')
+		return NULL;
+	return STEAL(text);
+}
+
 static void read_functions(struct guest *guest, xmlXPathContext *context)
 {
 	CLEANUP(found) xmlXPathObject *found = guest_find(context, METADATA "/g:gpu/g:function");
@@ -30,8 +43,8 @@ static void read_functions(struct guest *guest, xmlXPathContext *context)
 					  mem_strdup("gpuvm's record of a GPU is malformed"));
 			return;
 		}
-		function.driver = shown_attribute(node, "driver");
-		function.driver_override = shown_attribute(node, "override");
+		function.driver = driver_attribute(node, "driver");
+		function.driver_override = driver_attribute(node, "override");
 		*MEM_APPEND(guest->functions, guest->function_count) = function;
 	}
 }

@@ -95,11 +95,30 @@ static int open_failed(const char *uri, struct fail *fail)
 	return -1;
 }
 
+/* libvirt's URIs name a host between the slashes, or a transport behind a plus; a session's daemon is one
+ * user's own, and does not know the VMs of the system's. */
+static bool is_elsewhere(const char *uri)
+{
+	const char *authority = strstr(uri, "://");
+	const char *transport = strchr(uri, '+');
+
+	if (authority == NULL)
+		return false;
+	return authority[3] != '/' || text_starts(authority + 3, "/session") ||
+	       (transport != NULL && transport < authority && !text_starts(transport, "+unix:"));
+}
+
 int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct fail *fail)
 {
 	virConnectPtr connection;
 	struct hv *hv;
 
+	if (is_elsewhere(uri)) {
+		fail_add(fail, FAIL_USAGE, "--connect %s: not this machine's system daemon", uri);
+		fail_cause(fail, "GPUs, CPUs and what is taken are read on this machine");
+		return fail_hint(fail,
+				 "leave --connect out, or log in on the machine that is meant");
+	}
 	virSetErrorFunc(NULL, ignore_error);
 	connection = access == HV_READ ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
 	if (connection == NULL)
@@ -135,8 +154,7 @@ unsigned long hv_qemu_version(struct hv *hv)
 int hv_define(struct hv *hv, const char *xml, struct fail *fail)
 {
 	CLEANUP(domain)
-	virDomainPtr domain = virDomainDefineXMLFlags(hv->connection, xml,
-						      VIR_DOMAIN_DEFINE_VALIDATE);
+	virDomainPtr domain = virDomainDefineXMLFlags(hv->connection, xml, 0);
 
 	return domain == NULL ? hv_fail(fail, "libvirt does not accept the VM's definition") : 0;
 }
@@ -207,7 +225,7 @@ int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail)
 	return 0;
 }
 
-int hv_undefine(struct hv *hv, const char *uuid, struct fail *fail)
+int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *fail)
 {
 	CLEANUP(domain) virDomainPtr domain = NULL;
 
@@ -216,7 +234,8 @@ int hv_undefine(struct hv *hv, const char *uuid, struct fail *fail)
 	if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
 						   VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
 						   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
-						   VIR_DOMAIN_UNDEFINE_NVRAM) < 0)
+						   (keep_nvram ? VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+							       : VIR_DOMAIN_UNDEFINE_NVRAM)) < 0)
 		return hv_fail(fail, "libvirt could not delete the VM");
 	return 0;
 }

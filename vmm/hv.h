@@ -88,8 +88,8 @@ int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail);
 /* Cuts the power. Success too if it is off already. */
 int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail);
 
-/* Forgets the definition, its NVRAM, saved state and snapshots' metadata. */
-int hv_undefine(struct hv *hv, const char *uuid, struct fail *fail);
+/* Forgets the definition, its saved state and snapshots' metadata; its UEFI variables unless @keep_nvram. */
+int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *fail);
 
 /* Whether @uuid is active. An unknown domain is not. */
 int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail);

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libvirt/virterror.h>
+
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
@@ -63,31 +65,37 @@ static const char *paused_reason(int reason)
 	return names[reason];
 }
 
-/* False if the domain vanished while it was read. */
-static bool read_domain(virDomainPtr from, struct hv_domain *ret)
+/* 1: read; 0: the domain vanished meanwhile; -1 with @fail: libvirt does not tell, and what it holds is unknown. */
+static int read_domain(virDomainPtr from, struct hv_domain *ret, struct fail *fail)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int state = 0;
 	int reason = 0;
-	char *xml;
+	int active = -1;
+	char *xml = NULL;
 
-	if (virDomainGetState(from, &state, &reason, 0) < 0 ||
-	    virDomainGetUUIDString(from, uuid) < 0)
-		return false;
-	xml = virDomainGetXMLDesc(from, 0);
-	if (xml == NULL)
-		return false;
+	if (virDomainGetState(from, &state, &reason, 0) == 0 &&
+	    virDomainGetUUIDString(from, uuid) == 0)
+		xml = virDomainGetXMLDesc(from, 0);
+	if (xml != NULL)
+		active = virDomainIsActive(from);
+	if (active < 0) {
+		free(xml);
+		return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN
+			       ? 0
+			       : hv_fail(fail, "libvirt does not tell about one of its domains");
+	}
 	ret->xml = xml;
 	ret->name = mem_strdup(virDomainGetName(from));
 	ret->uuid = mem_strdup(uuid);
 	ret->state = state_of(state);
-	ret->is_active = virDomainIsActive(from) == 1;
+	ret->is_active = active == 1;
 	ret->is_starting = state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
 	ret->is_persistent = virDomainIsPersistent(from) == 1;
 	ret->has_managed_save = virDomainHasManagedSaveImage(from, 0) == 1;
 	if (ret->state == HV_PAUSED)
 		ret->paused_reason = mem_strdup(paused_reason(reason));
-	return true;
+	return 1;
 }
 
 static int by_name(const void *a, const void *b)
@@ -97,8 +105,9 @@ static int by_name(const void *a, const void *b)
 
 int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail)
 {
-	struct hv_domains *result;
+	CLEANUP(hv_domains) struct hv_domains *result = NULL;
 	virDomainPtr *all = NULL;
+	int read = 1;
 	int count = virConnectListAllDomains(hv->connection, &all, 0);
 
 	if (count < 0)
@@ -106,13 +115,17 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 	result = mem_alloc(1, sizeof *result);
 	result->domains = mem_alloc((size_t)count, sizeof *result->domains);
 	for (int i = 0; i < count; i++) {
-		if (read_domain(all[i], &result->domains[result->count]))
+		if (read >= 0)
+			read = read_domain(all[i], &result->domains[result->count], fail);
+		if (read > 0)
 			result->count++;
 		virDomainFree(all[i]);
 	}
 	free(all);
+	if (read < 0)
+		return -1;
 	qsort(result->domains, result->count, sizeof *result->domains, by_name);
-	*ret_domains = result;
+	*ret_domains = STEAL(result);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "vmm/launch.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,7 +15,8 @@
 #include "vmm/lease.h"
 #include "vmm/preflight.h"
 
-#define GATE_TIMEOUT_MS 60000
+#define GATE_TIMEOUT_MS  60000
+#define CHOOSE_TIMEOUT_S 50
 
 static double now_seconds(void)
 {
@@ -155,6 +157,10 @@ static int identify(struct launch *launch, struct fail *fail)
 		fail_hint(fail, "choose another name in the spec");
 		return fail_at(fail, launch->spec->file, 0);
 	}
+	if (vm->domain->state == HV_STOPPING) {
+		fail_add(fail, FAIL_BUSY, "VM \"%s\" is shutting down", launch->spec->name);
+		return fail_hint(fail, "wait until it is off: gpuvm stop %s", launch->spec->name);
+	}
 	if (vm->domain->is_active)
 		launch->outcome = LAUNCH_WAS_RUNNING;
 	return 0;
@@ -271,27 +277,39 @@ static int claim(struct launch *launch, struct lease_gate *gate, struct lease_cl
 	return result;
 }
 
-/* A start that failed leaves what was defined before, or nothing. Its own failure is not worth a word
- * beside the first. */
-static void undo_define(struct launch *launch)
+/* Where libvirt keeps a VM's UEFI variables, which a failed start must not lose. */
+static bool has_nvram(const struct launch *launch)
+{
+	return root_exists(launch->root, "/var/lib/libvirt/qemu/nvram/%s_VARS.fd",
+			   launch->spec->name);
+}
+
+/* A start that failed leaves what was defined before, or nothing; what runs after all is left alone. Its own
+ * failure is not worth a word beside the first. */
+static void undo_define(struct launch *launch, bool keep_nvram)
 {
 	CLEANUP(fail) struct fail ignored = { 0 };
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
+	bool is_active = false;
 
+	if (hv_is_active(launch->hv, launch->uuid, &is_active, &ignored) < 0 || is_active)
+		return;
 	if (vm != NULL)
 		(void)hv_define(launch->hv, vm->domain->xml, &ignored);
 	else
-		(void)hv_undefine(launch->hv, launch->uuid, &ignored);
+		(void)hv_undefine(launch->hv, launch->uuid, keep_nvram, &ignored);
 }
 
 static int run(struct launch *launch, struct fail *fail)
 {
+	bool had_nvram = has_nvram(launch);
+
 	say(launch, "defining the VM");
 	if (hv_define(launch->hv, launch->xml, fail) < 0)
 		return -1;
 	say(launch, "starting it: libvirt hands the GPU over and QEMU pins its memory");
 	if (hv_start(launch->hv, launch->uuid, &launch->seconds_create, fail) < 0) {
-		undo_define(launch);
+		undo_define(launch, had_nvram);
 		if (fail->kind != FAIL_HV)
 			return -1;
 		return fail_hint(fail, "QEMU's own words: sudo tail /var/log/libvirt/qemu/%s.log",
@@ -310,17 +328,27 @@ static int check_owner(struct launch *launch, struct fail *fail)
 	return owner_may(launch->owner, vm->guest, "start", launch->options.force, fail);
 }
 
-/* Behind the gate: no other start chooses until this one has claimed. */
-static int choose(struct launch *launch, struct lease_claim **ret_claim, struct fail *fail)
+/* libvirt has no deadlines, and a hung VM or driver would keep the gate shut for everybody: it opens with the
+ * end of this process. */
+static void give_up(int number)
 {
-	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
+	static const char message[] = "\ngpuvm: libvirt does not answer\n"
+				      "  cause: a VM or a driver of this host hangs\n"
+				      "  hint: virsh -c qemu:///system list --all\n";
 
-	say(launch, "choosing GPUs, CPUs and memory");
-	if (lease_open(launch->options.lease_directory, GATE_TIMEOUT_MS, &gate, fail) < 0 ||
-	    look(launch, fail) < 0 || identify(launch, fail) < 0)
+	(void)number;
+	(void)!write(STDERR_FILENO, message, sizeof message - 1);
+	_exit(fail_kind_row(FAIL_HV)->exit_code);
+}
+
+/* No other start chooses until this one has claimed. */
+static int choose_behind_gate(struct launch *launch, struct lease_gate *gate,
+			      struct lease_claim **ret_claim, struct fail *fail)
+{
+	if (look(launch, fail) < 0 || identify(launch, fail) < 0)
 		return -1;
 	if (launch->outcome == LAUNCH_WAS_RUNNING)
-		return 0;
+		return launch->by_path ? check_owner(launch, fail) : 0;
 	if (launch->uuid == NULL)
 		launch->uuid = new_uuid();
 	if (check_owner(launch, fail) < 0 || preflight_host(launch->host, fail) < 0 ||
@@ -332,6 +360,21 @@ static int choose(struct launch *launch, struct lease_claim **ret_claim, struct 
 	return claim(launch, gate, ret_claim, fail);
 }
 
+static int choose(struct launch *launch, struct lease_claim **ret_claim, struct fail *fail)
+{
+	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
+	int result;
+
+	say(launch, "choosing GPUs, CPUs and memory");
+	if (lease_open(launch->options.lease_directory, GATE_TIMEOUT_MS, &gate, fail) < 0)
+		return -1;
+	signal(SIGALRM, give_up);
+	alarm(CHOOSE_TIMEOUT_S);
+	result = choose_behind_gate(launch, gate, ret_claim, fail);
+	alarm(0);
+	return result;
+}
+
 static struct launch *begin(const struct launch_options *options)
 {
 	struct launch *launch = mem_alloc(1, sizeof *launch);
@@ -339,6 +382,33 @@ static struct launch *begin(const struct launch_options *options)
 	launch->options = *options;
 	launch->owner = owner_of_caller();
 	return launch;
+}
+
+static void keep_refusal(struct launch *launch, struct fail *refusal)
+{
+	if (refusal->kind != FAIL_NONE)
+		*MEM_APPEND(launch->refusals, launch->refusal_count) = *refusal;
+}
+
+/* What start looks at beside the placement: a plan that start would refuse is worth little. */
+static void foresee(struct launch *launch)
+{
+	struct fail owner = { 0 };
+	struct fail images = { 0 };
+	struct fail network = { 0 };
+	struct fail gpus = { 0 };
+
+	if (!launch->root->live)
+		return;
+	(void)check_owner(launch, &owner);
+	(void)preflight_images(launch->spec, launch->disk_is_block, &images);
+	if (launch->hv != NULL)
+		(void)preflight_network(launch->spec, launch->root, launch->hv, &network);
+	(void)preflight_gpus(launch->root, launch->host, launch->placement, &gpus);
+	keep_refusal(launch, &owner);
+	keep_refusal(launch, &images);
+	keep_refusal(launch, &network);
+	keep_refusal(launch, &gpus);
 }
 
 int launch_plan(const struct launch_options *options, const char *path, struct launch **ret_launch,
@@ -354,7 +424,10 @@ int launch_plan(const struct launch_options *options, const char *path, struct l
 	    preflight_host(launch->host, fail) < 0)
 		return -1;
 	launch->outcome = LAUNCH_PLANNED;
-	return decide(launch, fail);
+	if (decide(launch, fail) < 0)
+		return -1;
+	foresee(launch);
+	return 0;
 }
 
 int launch_start(const struct launch_options *options, const char *target,
@@ -364,8 +437,9 @@ int launch_start(const struct launch_options *options, const char *target,
 	CLEANUP(lease_claim) struct lease_claim *claimed = NULL;
 	double began = now_seconds();
 
+	launch->by_path = !options->by_name && target_is_path(target);
 	if (root_open(options->root_directory, &launch->root, fail) < 0 ||
-	    (target_is_path(target) && spec_read(target, &launch->spec, fail) < 0) ||
+	    (launch->by_path && spec_read(target, &launch->spec, fail) < 0) ||
 	    connect_for_start(launch, fail) < 0 ||
 	    (launch->spec == NULL && read_spec_of_vm(launch, target, fail) < 0) ||
 	    choose(launch, &claimed, fail) < 0)
@@ -380,6 +454,9 @@ void launch_free(struct launch *launch)
 {
 	if (launch == NULL)
 		return;
+	for (size_t i = 0; i < launch->refusal_count; i++)
+		fail_done(&launch->refusals[i]);
+	free(launch->refusals);
 	free(launch->xml);
 	free(launch->disk_is_block);
 	free(launch->uuid);

@@ -32,6 +32,7 @@ struct launch_options {
 	const char *root_directory;  /* NULL: the live host */
 	const char *lease_directory; /* NULL: LEASE_DIRECTORY */
 	bool force;                  /* start another user's VM */
+	bool by_name;                /* a target is a VM's name, whatever it looks like */
 	bool keep_owner; /* the VM stays its owner's, whoever starts it: starts at boot */
 	/* Told of each stage as it begins; may be NULL. @stage is one line without full stop. */
 	void (*progress)(void *data, const char *stage);
@@ -48,6 +49,7 @@ enum launch_outcome {
 struct launch {
 	struct launch_options options;
 	enum launch_outcome outcome;
+	bool by_path; /* the spec came from a file */
 	struct root *root;
 	struct owner *owner;
 	struct spec *spec;
@@ -61,7 +63,10 @@ struct launch {
 	struct descriptor *firmware;
 	struct domain *domain;
 	char *xml;
-	char *uuid;            /* NULL while planning a VM that is not defined yet */
+	char *uuid; /* NULL while planning a VM that is not defined yet */
+	struct fail *
+		refusals; /* of a plan on the live host: what start would still refuse, one per check */
+	size_t refusal_count;
 	double seconds_create; /* spent inside libvirt's start call */
 	double seconds_total;
 };

@@ -58,8 +58,10 @@ static int open_plain(int directory, const char *name, int flags)
 /* The user's umask must not keep the group out. */
 static int open_for_claim(int directory, const char *name)
 {
+	mode_t before = umask(0);
 	int fd = open_plain(directory, name, O_RDWR | O_CREAT);
 
+	umask(before);
 	if (fd >= 0)
 		(void)fchmod(fd, 0660);
 	return fd;
@@ -74,7 +76,10 @@ static int not_usable(const char *path, int error, struct fail *fail)
 	if (error == EACCES || error == EPERM)
 		return fail_hint(fail, "sudo adduser $USER libvirt   then log in again; if you "
 				       "are in it: sudo systemd-tmpfiles --create gpuvm.conf");
-	return fail_hint(fail, "sudo rm -r %s && sudo systemd-tmpfiles --create gpuvm.conf", path);
+	if (error == ELOOP || error == EINVAL)
+		return fail_hint(fail, "something else than a reservation is there: sudo rm %s",
+				 path);
+	return fail_hint(fail, "see what is wrong there: ls -la %s; df %s", path, path);
 }
 
 /* Waits in steps: a blocking flock could not end at the deadline without signals. */

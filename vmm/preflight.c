@@ -93,6 +93,7 @@ static int check_image(const struct spec *spec, const struct spec_disk *disk, bo
 		       struct fail *fail)
 {
 	CLEANUP(text) char *closed = NULL;
+	CLEANUP(text) char *image = NULL;
 	struct stat info;
 
 	if (stat(disk->image, &info) != 0 && errno != EACCES) {
@@ -113,11 +114,13 @@ static int check_image(const struct spec *spec, const struct spec_disk *disk, bo
 	closed = closed_folder(disk->image);
 	if (closed == NULL)
 		return 0;
+	image = text_shell(disk->image);
 	fail_add(fail, FAIL_HOST, "%s image = %s: QEMU cannot reach this folder", disk->label,
 		 disk->image);
 	fail_cause(fail, "the user that QEMU runs as (%s) may not enter %s",
 		   qemu_account()->pw_name, closed);
-	fail_hint(fail, "move it: sudo mv '%s' /var/lib/libvirt/images/", disk->image);
+	fail_hint(fail, "move it, and say so in the spec: sudo mv %s /var/lib/libvirt/images/",
+		  image);
 	return fail_at(fail, spec->file, disk->line);
 }
 

@@ -76,10 +76,11 @@ static int check_drivers(const struct root *root, const struct placement *placem
 	fail_cause(fail,
 		   "you are not root, and libvirt's hook, which looks as root, is not active: %s",
 		   hook->reason);
-	return fail_hint(fail,
-			 "make the hook active: %s   or bind the GPU to vfio-pci, now and at every "
-			 "boot: sudo driverctl set-override %s vfio-pci",
-			 hook->remedy, device->address);
+	return fail_hint(
+		fail,
+		"make the hook active: %s   or bind each of its functions to vfio-pci from "
+		"the next boot on: sudo driverctl --noprobe set-override %s vfio-pci",
+		hook->remedy, device->address);
 }
 
 int preflight_gpus(const struct root *root, const struct host *host,

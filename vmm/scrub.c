@@ -97,7 +97,8 @@ static void rename_owner(xmlNode *owner, struct scrub_users *users)
 
 static void scrub_metadata(xmlNode *metadata, struct scrub_users *users)
 {
-	static const char *const names[] = { "owner", "autostart", "spec", "gpu", NULL };
+	static const char *const names[] = { "owner", "autostart", "whole-cores",
+					     "spec",  "gpu",       NULL };
 
 	for (xmlNode *node = metadata->children, *next; node != NULL; node = next) {
 		next = node->next;

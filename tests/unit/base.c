@@ -344,9 +344,30 @@ static void roots_are_read(void **state)
 	assert_null(none[0]);
 }
 
+static void shell_words_stay_one_word(void **state)
+{
+	static const struct {
+		const char *text, *word;
+	} cases[] = {
+		{ "/var/lib/a.qcow2", "/var/lib/a.qcow2" },
+		{ "", "''" },
+		{ "a b", "'a b'" },
+		{ "$HOME", "'$HOME'" },
+		{ "a'b", "'a'\\''b'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CLEANUP(text) char *word = text_shell(cases[i].text);
+
+		assert_string_equal(word, cases[i].word);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shell_words_stay_one_word),
 		cmocka_unit_test(kinds_have_their_published_codes),
 		cmocka_unit_test(failures_keep_their_first_kind_and_all_items),
 		cmocka_unit_test(failures_sort_by_line_and_stay_in_order),

@@ -106,6 +106,21 @@ static struct root *host_of(const struct function *function)
 	return root;
 }
 
+/* Its record is another VM's business by now. */
+static void what_was_edited_away_is_left_alone(void **state)
+{
+	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	const struct guest guest = { .functions = &before, .function_count = 1 };
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(root) struct root *root = host_of(&functions[3]);
+	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, hv, 60000);
+
+	(void)state;
+	assert_null(getenv("GPUVM_TEST_ASKED"));
+	assert_int_equal(giveback->count, 0);
+	assert_true(giveback->complete);
+}
+
 static void each_function_is_judged(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
@@ -115,7 +130,11 @@ static void each_function_is_judged(void **state)
 		const struct function *function = &functions[i];
 		struct guest_function before = { GPU, (char *)function->before,
 						 (char *)function->before_override };
-		const struct guest guest = { .functions = &before, .function_count = 1 };
+		char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
+		const struct guest guest = { .functions = &before,
+					     .function_count = 1,
+					     .hostdevs = named,
+					     .hostdev_count = 1 };
 		CLEANUP(root) struct root *root = host_of(function);
 		CLEANUP(giveback)
 		struct giveback *giveback = giveback_check(&guest, root, hv, 1);
@@ -134,7 +153,10 @@ static void each_function_is_judged(void **state)
 static void without_libvirt_it_only_compares(void **state)
 {
 	struct guest_function before = { GPU, (char *)"nvidia", NULL };
-	const struct guest guest = { .functions = &before, .function_count = 1 };
+	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
+	const struct guest guest = {
+		.functions = &before, .function_count = 1, .hostdevs = named, .hostdev_count = 1
+	};
 	CLEANUP(root) struct root *root = host_of(&functions[3]);
 	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 1);
 
@@ -173,7 +195,10 @@ static int bind_soon(const void *directory)
 static void a_slow_driver_is_waited_for(void **state)
 {
 	struct guest_function before = { GPU, (char *)"nvidia", NULL };
-	const struct guest guest = { .functions = &before, .function_count = 1 };
+	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
+	const struct guest guest = {
+		.functions = &before, .function_count = 1, .hostdevs = named, .hostdev_count = 1
+	};
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(root) struct root *root = host_of(&functions[4]);
 	CLEANUP(scratch_process)
@@ -190,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_function_is_judged),
+		cmocka_unit_test(what_was_edited_away_is_left_alone),
 		cmocka_unit_test(without_libvirt_it_only_compares),
 		cmocka_unit_test(a_vm_without_record_has_nothing_to_give),
 		cmocka_unit_test(a_slow_driver_is_waited_for),

@@ -244,7 +244,7 @@ static const struct refusal refusals[] = {
 	  .kind = FAIL_HOST,
 	  .line = 4,
 	  .what = "[gpu] count = 4: only 3 GPUs on this host match \"H100\"",
-	  .hint = "gpuvm gpus lists the GPUs of this host and what is offered" },
+	  .hint = "set count = 3 or less" },
 	{ .about = "not offered",
 	  .shape = &server,
 	  .cards = shy,
@@ -257,7 +257,7 @@ static const struct refusal refusals[] = {
 	  .what = "[gpu] count = 2: only 1 of the 3 GPUs can be given to a VM",
 	  .cause =
 		  "0000:03:00.0 is not offered: it is a management controller's display (ASPEED); 0000:18:00.0 is not offered: its IOMMU group 3 is not viable: 0000:19:00.0 Nemo Audio [10de:1eb8] is on driver snd_hda_intel",
-	  .hint = "gpuvm gpus lists the GPUs of this host and what is offered" },
+	  .hint = "set count = 1 or less" },
 	{ .about = "the console",
 	  .shape = &desktop,
 	  .cards = console,

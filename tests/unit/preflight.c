@@ -374,7 +374,8 @@ static int drivers_are_judged(const void *data)
 		 text_starts(fail.items[0].what, SOUND " is on the host's driver ") &&
 		 strstr(fail.items[0].cause, "50-gpuvm does not exist") != NULL &&
 		 strstr(fail.items[0].hint, "sudo install -D -m 0755 ") != NULL &&
-		 strstr(fail.items[0].hint, "driverctl set-override " SOUND " vfio-pci") != NULL);
+		 strstr(fail.items[0].hint,
+			"driverctl --noprobe set-override " SOUND " vfio-pci") != NULL);
 }
 
 static void only_root_may_detach_a_driver(void **state)

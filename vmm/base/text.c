@@ -215,3 +215,23 @@ char *text_printable(const char *text, size_t most)
 	result[used] = '\0';
 	return result;
 }
+
+char *text_shell(const char *text)
+{
+	CLEANUP(text) char *quoted = NULL;
+
+	if (*text != '\0' &&
+	    text[strspn(
+		    text,
+		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+")] ==
+		    '\0')
+		return mem_strdup(text);
+	text_add(&quoted, "'");
+	for (; *text != '\0'; text++)
+		if (*text == '\'')
+			text_add(&quoted, "'\\''");
+		else
+			text_add(&quoted, "%c", *text);
+	text_add(&quoted, "'");
+	return STEAL(quoted);
+}

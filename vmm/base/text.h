@@ -38,6 +38,9 @@ const char *text_nearest(const char *word, const char *const *words);
 /* Whether the @length bytes at @text are well-formed UTF-8 (RFC 3629: no surrogates, no overlong). */
 bool text_is_utf8(const char *text, size_t length);
 
+/* @text as one word of a shell's command line, in single quotes if need be (POSIX sh, 2.2.2). The caller frees. */
+char *text_shell(const char *text);
+
 /*
  * A copy of @text safe to print: control characters and malformed UTF-8 as \xNN, cut with "..." after
  * @most bytes (0: no limit). The caller frees. For what guests, spec and lease files say.

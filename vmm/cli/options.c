@@ -147,6 +147,43 @@ static int unknown_option(const char *typed, struct fail *fail)
 			       : fail_hint(fail, "gpuvm help");
 }
 
+/* What other tools call it. */
+static const struct {
+	const char *word, *command;
+} aliases[] = {
+	{ "run", "start SPEC" },
+	{ "boot", "start SPEC" },
+	{ "create", "start SPEC" },
+	{ "define", "start SPEC" },
+	{ "up", "start SPEC" },
+	{ "shutdown", "stop NAME" },
+	{ "down", "stop NAME" },
+	{ "destroy", "stop --force NAME" },
+	{ "kill", "stop --force NAME" },
+	{ "reset", "stop --force NAME" },
+	{ "reboot", "stop NAME && gpuvm start NAME" },
+	{ "undefine", "delete NAME" },
+	{ "rm", "delete NAME" },
+	{ "remove", "delete NAME" },
+	{ "ps", "list" },
+	{ "ls", "list" },
+	{ "status", "list" },
+	{ "info", "show NAME" },
+	{ "dominfo", "show NAME" },
+	{ "console", "show NAME" },
+	{ "dumpxml", "plan --xml SPEC" },
+	{ "check", "plan SPEC" },
+	{ "validate", "plan SPEC" },
+};
+
+static const char *alias_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+		if (text_equal(aliases[i].word, word))
+			return aliases[i].command;
+	return NULL;
+}
+
 static int unknown_command(const char *typed, struct fail *fail)
 {
 	const struct refused_verb *verb = refused_find(typed);
@@ -165,6 +202,8 @@ static int unknown_command(const char *typed, struct fail *fail)
 	names[count] = NULL;
 	nearest = text_nearest(typed, names);
 	fail_add(fail, FAIL_USAGE, "there is no command \"%s\"", typed);
+	if (alias_of(typed) != NULL)
+		return fail_hint(fail, "gpuvm %s", alias_of(typed));
 	return nearest != NULL ? fail_hint(fail, "did you mean: gpuvm %s?", nearest)
 			       : fail_hint(fail, "gpuvm help");
 }

@@ -148,15 +148,22 @@ static json_t *item_json(const struct fail_item *item, enum fail_kind kind)
 			 "hint", out_text_or_null(item->hint));
 }
 
+json_t *out_fail_json(const struct fail *fail)
+{
+	json_t *items = json_array();
+
+	for (size_t i = 0; i < fail->item_count; i++)
+		json_array_append_new(items, item_json(&fail->items[i], fail->kind));
+	return items;
+}
+
 void out_fail(const struct fail *fail, bool json)
 {
-	json_t *errors = json_array();
+	json_t *errors = out_fail_json(fail);
 
 	out_progress_end();
-	for (size_t i = 0; i < fail->item_count; i++) {
+	for (size_t i = 0; i < fail->item_count; i++)
 		print_item(&fail->items[i]);
-		json_array_append_new(errors, item_json(&fail->items[i], fail->kind));
-	}
 	if (json)
 		out_json(json_pack("{s:O, s:O}", "error", json_array_get(errors, 0), "errors",
 				   errors));

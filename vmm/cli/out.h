@@ -38,6 +38,9 @@ void out_progress_end(void);
 /* The failure: on standard error for people; with @json also as {"error": ...} on standard output. */
 void out_fail(const struct fail *fail, bool json);
 
+/* The failure's items, each with its kind, for a result that carries failures. New array. */
+json_t *out_fail_json(const struct fail *fail);
+
 /* A note beside the result, on standard error. */
 void out_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

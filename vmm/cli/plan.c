@@ -23,6 +23,10 @@ int plan_run(const struct cli *cli, struct fail *fail)
 		out_line("%s", launch->xml);
 	else
 		result_print(plan);
+	if (launch->refusal_count > 0)
+		out_note("\nA start would be refused now:");
+	for (size_t i = 0; i < launch->refusal_count; i++)
+		out_fail(&launch->refusals[i], false);
 	json_decref(plan);
 	return 0;
 }

@@ -118,19 +118,32 @@ static json_t *reasons_json(const struct placement *placement)
 	return reasons;
 }
 
+static json_t *refusals_json(const struct launch *launch)
+{
+	json_t *refusals = json_array();
+
+	for (size_t i = 0; i < launch->refusal_count; i++) {
+		json_t *items = out_fail_json(&launch->refusals[i]);
+
+		json_array_extend(refusals, items);
+		json_decref(items);
+	}
+	return refusals;
+}
+
 json_t *result_plan(const struct launch *launch)
 {
 	const struct placement *placement = launch->placement;
 
-	return json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "name",
-			 launch->spec->name, "spec", out_text_or_null(launch->spec->file),
+	return json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
+			 "name", launch->spec->name, "spec", out_text_or_null(launch->spec->file),
 			 "vcpu_count", (int)launch->spec->vcpus, "memory_bytes",
 			 (json_int_t)launch->spec->memory_bytes, "gpus", gpus_json(launch), "cells",
 			 cells_json(placement), "vcpus", vcpus_json(placement), "threads_per_core",
 			 (int)placement->topology.threads, "emulator_cpus",
 			 numbers_json(placement->emulator_cpus), "firmware", firmware_json(launch),
-			 "reasons", reasons_json(placement), "unknown",
-			 out_text_or_null(launch->libvirt_unknown));
+			 "reasons", reasons_json(placement), "refusals", refusals_json(launch),
+			 "unknown", out_text_or_null(launch->libvirt_unknown));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -145,6 +158,20 @@ static long long number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+/* The driver that the host has the GPU itself on. */
+static const char *driver_of(const json_t *gpu)
+{
+	size_t i;
+	const json_t *function;
+
+	json_array_foreach(json_object_get(gpu, "functions"), i, function)
+	{
+		if (text_equal(text_of(function, "address"), text_of(gpu, "address")))
+			return json_string_value(json_object_get(function, "driver"));
+	}
+	return NULL;
+}
+
 static void print_gpus(const json_t *plan)
 {
 	size_t i, j;
@@ -153,10 +180,12 @@ static void print_gpus(const json_t *plan)
 	json_array_foreach(json_object_get(plan, "gpus"), i, gpu)
 	{
 		CLEANUP(text) char *node = out_cell(gpu, "numa_node");
+		const char *driver = driver_of(gpu);
 
-		out_line("%-8s %s  %s [%s], node %s, IOMMU group %lld", i == 0 ? "GPU" : "",
+		out_line("%-8s %s  %s [%s], node %s, IOMMU group %lld, %s%s", i == 0 ? "GPU" : "",
 			 text_of(gpu, "address"), text_of(gpu, "name"), text_of(gpu, "id"), node,
-			 number_of(gpu, "iommu_group"));
+			 number_of(gpu, "iommu_group"), driver == NULL ? "no driver" : "driver ",
+			 driver == NULL ? "" : driver);
 		json_array_foreach(json_object_get(gpu, "functions"), j, function)
 		{
 			bool seen = json_is_true(json_object_get(function, "seen_by_guest"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
@@ -8,6 +9,7 @@
 #include "vmm/cli/result.h"
 #include "vmm/guest.h"
 #include "vmm/launch.h"
+#include "vmm/owner.h"
 
 static void progress(void *data, const char *stage)
 {
@@ -67,6 +69,7 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 					  .root_directory = cli->root_directory,
 					  .force = cli->force,
 					  .keep_owner = at_boot,
+					  .by_name = at_boot,
 					  .progress = cli->json ? NULL : progress };
 
 	if (launch_start(&options, target, &launch, fail) < 0)
@@ -81,6 +84,7 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 /* At boot one VM that cannot start must not keep the others from it; the first failure is the exit code. */
 static int start_marked(const struct cli *cli, json_t *results, struct fail *fail)
 {
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
 	CLEANUP(hv) struct hv *hv = NULL;
 	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
 
@@ -94,6 +98,9 @@ static int start_marked(const struct cli *cli, json_t *results, struct fail *fai
 
 		if (domains->domains[i].is_active ||
 		    guest_parse(domains->domains[i].xml, &guest, &one) < 0 || !guest->autostart)
+			continue;
+		/* At boot root starts everybody's; a user starts his own. */
+		if (geteuid() != 0 && guest->uid != owner->uid && !cli->force)
 			continue;
 		if (start_one(cli, guest->name, true, &result, &one) == 0) {
 			json_array_append_new(results, result);
