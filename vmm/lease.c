@@ -76,8 +76,8 @@ static int not_usable(const char *path, int error, struct fail *fail)
 	if (error == EACCES || error == EPERM)
 		return fail_hint(fail, "sudo adduser $USER libvirt   then log in again; if you "
 				       "are in it: sudo systemd-tmpfiles --create gpuvm.conf");
-	if (error == ELOOP || error == EINVAL)
-		return fail_hint(fail, "something else than a reservation is there: sudo rm %s",
+	if (error == ELOOP || error == EINVAL || error == EISDIR)
+		return fail_hint(fail, "something else than a reservation is there: sudo rm -r %s",
 				 path);
 	return fail_hint(fail, "see what is wrong there: ls -la %s; df %s", path, path);
 }
@@ -107,8 +107,11 @@ int lease_open(const char *directory, unsigned timeout_ms, struct lease_gate **r
 	if (gate->directory < 0)
 		return not_usable(gate->path, errno, fail);
 	gate->lock = open_for_claim(gate->directory, GATE_FILE);
-	if (gate->lock < 0)
-		return not_usable(gate->path, errno, fail);
+	if (gate->lock < 0) {
+		CLEANUP(text) char *file = text_format("%s/" GATE_FILE, gate->path);
+
+		return not_usable(file, errno, fail);
+	}
 	if (lock_within(gate->lock, timeout_ms) < 0) {
 		fail_add(fail, FAIL_BUSY, "another gpuvm has been choosing GPUs for %u s",
 			 timeout_ms / 1000);
