@@ -158,7 +158,8 @@ static bool lay_cpus(const struct place_view *view, struct place_choice *choice,
 
 bool place_cells_lay(const struct place_view *view, struct place_choice *choice)
 {
-	size_t kinds = view->kind_count == 1 ? 1 : view->kind_count + 1;
+	/* A VM runs on one kind of core, unless the spec pins it to several. */
+	size_t kinds = view->kind_count + (view->kind_count > 1 && view->request->pin != NULL);
 
 	for (unsigned width = 0; width <= (unsigned)place_view_widest(view); width++) {
 		choice->width = (enum place_width)width;

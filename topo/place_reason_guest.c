@@ -121,9 +121,8 @@ static void tell_kind(const struct place_view *view, const struct place_choice *
 		return;
 	if (choice->kind == view->kind_count)
 		place_reason_add(placement, "cpus",
-				 "no one kind of core has room for %u vCPUs, so they run "
-				 "on fast and slow ones mixed",
-				 view->request->vcpus);
+				 "the CPUs that the spec pins are of several kinds, fast and "
+				 "slow ones mixed");
 	else if (choice->kind == 0)
 		place_reason_add(placement, "cpus", "all vCPUs run on the fastest kind of core");
 	else

@@ -73,17 +73,21 @@ static void refuse_cpus(const struct place_view *view, const struct place_shorta
 	CLEANUP(text) char *nodes = describe_nodes(view, shortage);
 	const char *has = shortage->node_count == 1 ? "has" : "have";
 
+	/* Fast and slow cores do not share a VM. */
+	const char *of_one_kind = view->kind_count > 1 && request->pin == NULL ? " of one kind"
+									       : "";
+
 	if (shortage->node_count == 0)
 		fail_add(fail, place_refuse_kind(view), "vcpus = %u: no node has free CPUs",
 			 request->vcpus);
 	else if (view->empty)
-		fail_add(fail, place_refuse_kind(view), "vcpus = %u: %s %s only %u CPU%s for VMs",
-			 request->vcpus, where, has, shortage->cpus,
-			 shortage->cpus == 1 ? "" : "s");
+		fail_add(fail, place_refuse_kind(view), "vcpus = %u: %s %s only %u CPU%s%s for VMs",
+			 request->vcpus, where, has, shortage->cpus, shortage->cpus == 1 ? "" : "s",
+			 of_one_kind);
 	else
-		fail_add(fail, place_refuse_kind(view), "vcpus = %u: %s %s only %u free CPU%s",
-			 request->vcpus, where, has, shortage->cpus,
-			 shortage->cpus == 1 ? "" : "s");
+		fail_add(fail, place_refuse_kind(view), "vcpus = %u: %s %s only %u free CPU%s%s",
+			 request->vcpus, where, has, shortage->cpus, shortage->cpus == 1 ? "" : "s",
+			 of_one_kind);
 	fail_cause(fail, "%s%s", nodes == NULL ? "" : nodes, place_words_best(view, shortage));
 	fail_at(fail, request->file, request->vcpus_line);
 }

@@ -20,6 +20,23 @@ void place_shortage_done(struct place_shortage *shortage)
 	shortage->nodes = NULL;
 }
 
+/* The most that one kind of core has on the nodes looked at; all of them if the spec pins. */
+static unsigned cpus_on(const struct place_view *view, const struct place_shortage *shortage)
+{
+	unsigned most = 0;
+
+	for (size_t kind = 0; kind <= view->kind_count; kind++) {
+		unsigned cpus = 0;
+
+		if (kind == view->kind_count && view->request->pin == NULL)
+			break;
+		for (size_t i = 0; i < shortage->node_count; i++)
+			cpus += place_cpus_room(view, shortage->nodes[i], kind);
+		most = cpus > most ? cpus : most;
+	}
+	return most;
+}
+
 static void measure(const struct place_view *view, const unsigned *gpus_at,
 		    struct place_shortage *shortage)
 {
@@ -28,9 +45,9 @@ static void measure(const struct place_view *view, const unsigned *gpus_at,
 	for (size_t i = 0; i < shortage->node_count; i++) {
 		bool whole = view->request->memory_bytes % SIZE_GIB == 0;
 
-		shortage->cpus += place_cpus_room(view, shortage->nodes[i], view->kind_count);
 		shortage->bytes += view->most_bytes[whole ? 0 : 1][shortage->nodes[i]];
 	}
+	shortage->cpus = cpus_on(view, shortage);
 	shortage->is_cpus = shortage->cpus < view->request->vcpus;
 }
 
