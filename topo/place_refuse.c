@@ -37,6 +37,8 @@ static char *describe_node(const struct place_view *view, size_t at)
 	else
 		add_cpus(&text, "CPUs ", node->cpus, "in all");
 	add_cpus(&text, ", ", own, "kept for the host");
+	if (view->rules->file != NULL && !hwloc_bitmap_iszero(own))
+		text_add(&text, " (%s)", view->rules->file);
 	for (size_t i = 0; i < view->machine->cpu_count; i++)
 		if (view->machine->cpus[i].usable)
 			hwloc_bitmap_clr(part, view->machine->cpus[i].os_index);

@@ -42,6 +42,8 @@ static char *describe_normal(const struct place_view *view, size_t at)
 		text = text_format("%s of %s are available on node %u", normal, total,
 				   node->os_index);
 	text_add(&text, ", %s of that stays free for QEMU and the host", kept);
+	if (view->rules->file != NULL)
+		text_add(&text, " (%s)", view->rules->file);
 	for (size_t i = 0; i < node->page_count; i++) {
 		const struct machine_pages *pages = &node->pages[i];
 		CLEANUP(text) char *size = size_format(pages->page_bytes);
