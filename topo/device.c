@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pci/pci.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "topo/device_names.h"
 #include "topo/use.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
@@ -20,29 +20,6 @@
 #define RESOURCE_IO     0x00000100u /* include/linux/ioport.h, the third column of "resource" */
 #define RESOURCE_MEMORY 0x00000200u
 #define HEADER_TYPE_AT  0x0e /* PCI Local Bus 3.0, 6.1 */
-
-static void access_cleanup(struct pci_access **access)
-{
-	if (*access != NULL)
-		pci_cleanup(*access);
-}
-
-/*
- * libpci's error handler must not return and gets no pointer of ours, so the way out has to lie in the
- * thread. It is set only inside open_access().
- */
-static _Thread_local jmp_buf way_out;
-
-__attribute__((noreturn)) static void escape(char *message, ...)
-{
-	(void)message;
-	longjmp(way_out, 1);
-}
-
-static void ignore(char *message, ...)
-{
-	(void)message;
-}
 
 static bool read_hex(const char **text, unsigned fewest, unsigned most, unsigned *ret)
 {
@@ -185,32 +162,6 @@ static bool read_numbers(const struct root *root, struct device *device)
 	return true;
 }
 
-static char *lookup(struct pci_access *access, const struct device *device, int what)
-{
-	char buffer[256];
-	char *name;
-
-	/* The machine's pci.ids only: no network, no cache in somebody's home, no udev database. */
-	what |= PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
-	name = pci_lookup_name(access, buffer, sizeof buffer, what, device->vendor_id,
-			       device->device_id);
-	return name == NULL ? NULL : text_printable(name, 0);
-}
-
-/* Functions of one kind stand in a row, virtual ones by the hundred: @before spares looking them up. */
-static void read_names(struct pci_access *access, const struct device *before,
-		       struct device *device)
-{
-	if (before != NULL && before->vendor_id == device->vendor_id &&
-	    before->device_id == device->device_id) {
-		device->vendor_name = mem_strdup(before->vendor_name);
-		device->device_name = mem_strdup(before->device_name);
-		return;
-	}
-	device->vendor_name = lookup(access, device, PCI_LOOKUP_VENDOR);
-	device->device_name = lookup(access, device, PCI_LOOKUP_DEVICE);
-}
-
 static bool is_bridge(const struct root *root, const char *name, uint16_t class_id)
 {
 	CLEANUP(text) char *config = NULL;
@@ -295,18 +246,18 @@ static void read_attributes(const struct root *root, struct device *device)
 	read_place(root, device);
 }
 
-static void read_one(const struct root *root, struct pci_access *access, const struct address *at,
-		     const char *name, struct device_list *list)
+static void read_one(const struct root *root, const struct address *at, const char *name,
+		     struct device_list *list)
 {
 	struct device device = { .domain = (uint16_t)at->domain,
 				 .bus = (uint8_t)at->bus,
 				 .slot = (uint8_t)at->slot,
-				 .function = (uint8_t)at->function };
+				 .function = (uint8_t)at->function,
+				 .names = list->names };
 
 	memcpy(device.address, name, strlen(name) + 1);
 	if (!read_numbers(root, &device))
 		return;
-	read_names(access, list->count == 0 ? NULL : &list->devices[list->count - 1], &device);
 	read_attributes(root, &device);
 	*MEM_APPEND(list->devices, list->count) = device;
 }
@@ -316,48 +267,22 @@ static int by_address(const void *a, const void *b)
 	return strcmp(((const struct device *)a)->address, ((const struct device *)b)->address);
 }
 
-/* False if libpci itself cannot start. */
-static bool open_access(struct pci_access *access, char *path, char *names)
-{
-	access->method = PCI_ACCESS_SYS_BUS_PCI; /* others would show the machine this runs on */
-	access->error = escape;
-	access->warning = ignore;
-	access->debug = ignore;
-	access->id_lookup_mode = 0;
-	if (setjmp(way_out) != 0)
-		return false;
-	pci_set_param(access, "sysfs.path", path);
-	if (names != NULL)
-		pci_set_name_list_path(access, names, 0);
-	pci_init(access);
-	return true;
-}
-
 int device_list_read(const struct root *root, struct device_list **ret_list, struct fail *fail)
 {
-	__attribute__((cleanup(access_cleanup))) struct pci_access *access = pci_alloc();
-	CLEANUP(text) char *path = root_path(root, "/sys/bus/pci");
-	/* A snapshot may bring names; the machine's own pci.ids does for one that does not. */
-	CLEANUP(text) char *ids = root_path(root, "/usr/share/misc/pci.ids");
+	CLEANUP(device_list) struct device_list *list = mem_alloc(1, sizeof *list);
 	CLEANUP(root_names) char **names = root_names(root, DEVICES);
-	bool own_ids = !root->live && root_exists(root, "/usr/share/misc/pci.ids");
-	struct device_list *list;
 
-	if (!open_access(access, path, own_ids ? ids : NULL)) {
-		access = NULL; /* half open: pci_cleanup would not find its method */
-		fail_add(fail, FAIL_FAIL, "the PCI functions of this host cannot be read");
-		return fail_cause(fail, "libpci cannot use %s", path);
-	}
-	list = mem_alloc(1, sizeof *list);
+	if (device_names_open(root, &list->names, fail) < 0)
+		return -1;
 	for (char **name = names; *name != NULL; name++) {
 		struct address at;
 
 		if (parse_name(*name, &at) && at.domain <= UINT16_MAX)
-			read_one(root, access, &at, *name, list);
+			read_one(root, &at, *name, list);
 	}
 	if (list->count > 1)
 		qsort(list->devices, list->count, sizeof *list->devices, by_address);
 	use_read(root, list);
-	*ret_list = list;
+	*ret_list = STEAL(list);
 	return 0;
 }

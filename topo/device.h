@@ -31,16 +31,17 @@ struct device_bar {
 	bool is_memory, is_64bit, is_prefetchable;
 };
 
+struct device_names; /* device_names.h */
+
 struct device {
 	char address[DEVICE_ADDRESS_BYTES]; /* "0000:17:00.0", lower case */
 	uint16_t domain; /* VMD domains above 0xffff are left out of the inventory */
 	uint8_t bus, slot, function;
 	uint16_t vendor_id, device_id, subsystem_vendor_id, subsystem_device_id;
-	uint16_t class_id;     /* base class << 8 | sub-class */
-	char *vendor_name;     /* from pci.ids, or NULL */
-	char *device_name;     /* from pci.ids, or NULL */
-	char *driver;          /* bound kernel driver, or NULL */
-	char *driver_override; /* sysfs driver_override, or NULL if unset */
+	uint16_t class_id;          /* base class << 8 | sub-class */
+	struct device_names *names; /* the list's; NULL: it has none */
+	char *driver;               /* bound kernel driver, or NULL */
+	char *driver_override;      /* sysfs driver_override, or NULL if unset */
 	char *reset_methods; /* sysfs reset_method, "flr bus"; "" switched off; NULL: no way to reset, or a
 			      * kernel before 5.15 */
 	int iommu_group;          /* -1: none */
@@ -61,14 +62,14 @@ struct device {
 struct device_list {
 	struct device *devices; /* sorted by address */
 	size_t count;
+	struct device_names *names;
 };
 
 /*
  * Every PCI function below @root (sysfs: /sys/bus/pci/devices), sorted by address. Functions that
  * vanish while read, and entries without the mandatory files, are left out. A host without PCI gives
  * an empty list. FAIL_FAIL if libpci cannot be used at all.
- * Release with device_list_free(). Source: Documentation/ABI/testing/sysfs-bus-pci; names from libpci
- * (pci.h, sysfs method forced, its exit() kept out by an error handler).
+ * Release with device_list_free(). Source: Documentation/ABI/testing/sysfs-bus-pci.
  */
 int device_list_read(const struct root *root, struct device_list **ret_list, struct fail *fail);
 void device_list_free(struct device_list *list);
@@ -85,6 +86,11 @@ bool device_parse_address(const char *text, char ret_address[DEVICE_ADDRESS_BYTE
 
 /* Whether both are functions of one slot (same domain, bus and slot). */
 bool device_same_slot(const struct device *a, const struct device *b);
+
+/* What pci.ids calls its vendor and itself ("NVIDIA Corporation", "GH100 [H100 SXM5 80GB]"), or NULL. The caller
+ * frees. */
+char *device_vendor_name(const struct device *device);
+char *device_device_name(const struct device *device);
 
 /* "NVIDIA Corporation GH100 [H100 SXM5 80GB]", or "PCI device 10de:2330". The caller frees. */
 char *device_title(const struct device *device);

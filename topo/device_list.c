@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/device_names.h"
 #include "vmm/base/text.h"
 
 void device_list_free(struct device_list *list)
@@ -13,8 +14,6 @@ void device_list_free(struct device_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		struct device *device = &list->devices[i];
 
-		free(device->vendor_name);
-		free(device->device_name);
 		free(device->driver);
 		free(device->driver_override);
 		free(device->reset_methods);
@@ -22,6 +21,7 @@ void device_list_free(struct device_list *list)
 		free(device->use);
 	}
 	free(list->devices);
+	device_names_free(list->names);
 	free(list);
 }
 
@@ -42,9 +42,27 @@ bool device_same_slot(const struct device *a, const struct device *b)
 	return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot;
 }
 
+static char *name_of(const struct device *device, enum device_name which)
+{
+	return device->names == NULL ? NULL : device->names->find(device->names, device, which);
+}
+
+char *device_vendor_name(const struct device *device)
+{
+	return name_of(device, DEVICE_NAME_VENDOR);
+}
+
+char *device_device_name(const struct device *device)
+{
+	return name_of(device, DEVICE_NAME_DEVICE);
+}
+
 char *device_title(const struct device *device)
 {
-	if (device->vendor_name == NULL || device->device_name == NULL)
+	CLEANUP(text) char *vendor = device_vendor_name(device);
+	CLEANUP(text) char *name = device_device_name(device);
+
+	if (vendor == NULL || name == NULL)
 		return text_format("PCI device %04x:%04x", device->vendor_id, device->device_id);
-	return text_format("%s %s", device->vendor_name, device->device_name);
+	return text_format("%s %s", vendor, name);
 }

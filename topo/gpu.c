@@ -320,17 +320,27 @@ bool gpu_match_is_valid(const char *match)
 	return *text != '\0';
 }
 
+/* Whether each word of @words, which is cut up, is in the card's name or its maker's. */
+static bool has_words(const struct device *device, char *words)
+{
+	CLEANUP(text) char *vendor = device_vendor_name(device);
+	CLEANUP(text) char *model = device_device_name(device);
+	CLEANUP(text)
+	char *name = text_format("%s\n%s", vendor == NULL ? "" : vendor,
+				 model == NULL ? "" : model);
+	char *word;
+
+	while ((word = strsep(&words, " \t")) != NULL)
+		if (!text_contains(name, word))
+			return false;
+	return true;
+}
+
 bool gpu_matches(const struct gpu *gpu, const char *match)
 {
 	CLEANUP(text) char *copy = mem_strdup(match);
 	char *text = text_trim(copy);
-	CLEANUP(text)
-	char *name = text_format("%s\n%s",
-				 gpu->device->vendor_name == NULL ? "" : gpu->device->vendor_name,
-				 gpu->device->device_name == NULL ? "" : gpu->device->device_name);
 	long vendor, device;
-	char *rest = text;
-	char *word;
 
 	if (!gpu_match_is_valid(text))
 		return false;
@@ -339,10 +349,7 @@ bool gpu_matches(const struct gpu *gpu, const char *match)
 	if (parse_ids(text, &vendor, &device))
 		return gpu->device->vendor_id == vendor &&
 		       (device < 0 || gpu->device->device_id == device);
-	while ((word = strsep(&rest, " \t")) != NULL)
-		if (!text_contains(name, word))
-			return false;
-	return true;
+	return has_words(gpu->device, text);
 }
 
 bool gpu_offer_yields_to_address(enum gpu_offer offer)

@@ -205,7 +205,7 @@ void holder_processes_add(const struct root *root, const struct holder_nodes *no
 		const struct process *process = &processes->processes[i];
 		struct hit *hits;
 
-		if (process->is_kernel || (root->live && process->pid == getpid()))
+		if (root->live && process->pid == getpid())
 			continue;
 		hits = mem_alloc(nodes->count, sizeof *hits);
 		if (look_at_files(root, process, nodes, hits)) {

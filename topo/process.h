@@ -14,7 +14,6 @@
 struct process {
 	pid_t pid;
 	char *name;             /* the kernel's: cut after 15 bytes; printable */
-	bool is_kernel;         /* a kernel thread: has no files and no memory of its own */
 	uint64_t started_ticks; /* since boot, sysconf(_SC_CLK_TCK) a second */
 };
 
@@ -24,8 +23,9 @@ struct process_list {
 };
 
 /*
- * Every process below @root; those that vanish meanwhile are left out, and so are other users' where /proc
- * is mounted with hidepid. Cannot fail. Release with process_list_free(). Source: proc_pid_stat(5).
+ * Every process below @root but kernel threads, which have no files and no memory of their own. Those that
+ * vanish meanwhile are left out, and so are other users' where /proc is mounted with hidepid. Cannot fail.
+ * Release with process_list_free(). Source: proc_pid_stat(5), proc_tid_children(5).
  */
 struct process_list *process_list_read(const struct root *root);
 void process_list_free(struct process_list *list);

@@ -94,13 +94,13 @@ static void name_functions(hwloc_topology_t topology, const struct device_list *
 		const struct device *device = &devices->devices[i];
 		hwloc_obj_t object = hwloc_get_pcidev_by_busid(
 			topology, device->domain, device->bus, device->slot, device->function);
+		CLEANUP(text) char *vendor = object == NULL ? NULL : device_vendor_name(device);
+		CLEANUP(text) char *name = object == NULL ? NULL : device_device_name(device);
 
-		if (object == NULL)
-			continue;
-		if (device->vendor_name != NULL)
-			hwloc_obj_add_info(object, "PCIVendor", device->vendor_name);
-		if (device->device_name != NULL)
-			hwloc_obj_add_info(object, "PCIDevice", device->device_name);
+		if (vendor != NULL)
+			hwloc_obj_add_info(object, "PCIVendor", vendor);
+		if (name != NULL)
+			hwloc_obj_add_info(object, "PCIDevice", name);
 	}
 }
 

@@ -48,7 +48,6 @@ struct hv_domain {
 	enum hv_state state;
 	bool is_active; /* holds its devices */
 	bool is_starting; /* active, and QEMU does not run yet: it may be taking its memory just now */
-	bool is_persistent; /* defined */
 	bool has_managed_save;
 	char *paused_reason; /* "user", "I/O error", ...; NULL unless HV_PAUSED */
 	char *xml;           /* live if active, else the definition */
@@ -67,6 +66,9 @@ CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 
 /* The one named @name, or NULL. Borrows. */
 const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
+
+/* The XML of the domain @name, as in struct hv_domain, or NULL in @ret_xml if there is none. The caller frees. */
+int hv_definition(struct hv *hv, const char *name, char **ret_xml, struct fail *fail);
 
 /*
  * Memory of the host that the active domain @uuid has taken so far, huge pages not counted (virDomainMemoryStats,

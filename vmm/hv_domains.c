@@ -9,6 +9,8 @@
 #include "vmm/base/text.h"
 #include "vmm/hv_internal.h"
 
+#define NOT_ACTIVE ((unsigned)-1) /* the id of a domain that is off */
+
 const char *hv_state_name(enum hv_state state)
 {
 	switch (state) {
@@ -71,31 +73,47 @@ static int read_domain(virDomainPtr from, struct hv_domain *ret, struct fail *fa
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int state = 0;
 	int reason = 0;
-	int active = -1;
 	char *xml = NULL;
 
 	if (virDomainGetState(from, &state, &reason, 0) == 0 &&
 	    virDomainGetUUIDString(from, uuid) == 0)
 		xml = virDomainGetXMLDesc(from, 0);
-	if (xml != NULL)
-		active = virDomainIsActive(from);
-	if (active < 0) {
-		free(xml);
+	if (xml == NULL)
 		return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN
 			       ? 0
 			       : hv_fail(fail, "libvirt does not tell about one of its domains");
-	}
 	ret->xml = xml;
 	ret->name = mem_strdup(virDomainGetName(from));
 	ret->uuid = mem_strdup(uuid);
 	ret->state = state_of(state);
-	ret->is_active = active == 1;
+	/* Ids came with the list, states after it: whichever of them says that it runs. */
+	ret->is_active = virDomainGetID(from) != NOT_ACTIVE || ret->state == HV_RUNNING ||
+			 ret->state == HV_PAUSED || ret->state == HV_STOPPING;
 	ret->is_starting = state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
-	ret->is_persistent = virDomainIsPersistent(from) == 1;
-	ret->has_managed_save = virDomainHasManagedSaveImage(from, 0) == 1;
 	if (ret->state == HV_PAUSED)
 		ret->paused_reason = mem_strdup(paused_reason(reason));
 	return 1;
+}
+
+static void forget(virDomainPtr *domains, int count)
+{
+	for (int i = 0; i < count; i++)
+		virDomainFree(domains[i]);
+	free(domains);
+}
+
+/* One list tells it of all domains. */
+static void mark_managed_saves(struct hv *hv, struct hv_domains *domains)
+{
+	virDomainPtr *saved = NULL;
+	int count = virConnectListAllDomains(hv->connection, &saved,
+					     VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
+
+	for (int i = 0; i < count; i++)
+		for (size_t j = 0; j < domains->count; j++)
+			if (text_equal(domains->domains[j].name, virDomainGetName(saved[i])))
+				domains->domains[j].has_managed_save = true;
+	forget(saved, count);
 }
 
 static int by_name(const void *a, const void *b)
@@ -119,11 +137,12 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 			read = read_domain(all[i], &result->domains[result->count], fail);
 		if (read > 0)
 			result->count++;
-		virDomainFree(all[i]);
 	}
-	free(all);
+	forget(all, count);
 	if (read < 0)
 		return -1;
+	if (result->count > 0)
+		mark_managed_saves(hv, result);
 	qsort(result->domains, result->count, sizeof *result->domains, by_name);
 	*ret_domains = STEAL(result);
 	return 0;
@@ -149,6 +168,16 @@ const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const 
 		if (text_equal(domains->domains[i].name, name))
 			return &domains->domains[i];
 	return NULL;
+}
+
+int hv_definition(struct hv *hv, const char *name, char **ret_xml, struct fail *fail)
+{
+	CLEANUP(domain) virDomainPtr domain = virDomainLookupByName(hv->connection, name);
+
+	*ret_xml = domain == NULL ? NULL : virDomainGetXMLDesc(domain, 0);
+	if (*ret_xml == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
+		return hv_fail(fail, "libvirt does not tell about one of its domains");
+	return 0;
 }
 
 uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)

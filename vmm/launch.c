@@ -62,14 +62,12 @@ static bool target_is_path(const char *target)
 /* The spec of a VM that was started before is in its metadata. */
 static int read_spec_of_vm(struct launch *launch, const char *name, struct fail *fail)
 {
-	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
+	CLEANUP(text) char *xml = NULL;
 	CLEANUP(guest) struct guest *guest = NULL;
-	const struct hv_domain *domain;
 
-	if (hv_domains_read(launch->hv, &domains, fail) < 0)
+	if (hv_definition(launch->hv, name, &xml, fail) < 0)
 		return -1;
-	domain = hv_domains_find(domains, name);
-	if (domain == NULL) {
+	if (xml == NULL) {
 		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
 		if (access(name, F_OK) == 0)
 			return fail_hint(fail, "to start the file of that name: gpuvm start ./%s",
@@ -77,7 +75,7 @@ static int read_spec_of_vm(struct launch *launch, const char *name, struct fail 
 		return fail_hint(fail, "see which there are: gpuvm list   start a new one from its "
 				       "file: gpuvm start FILE.ini");
 	}
-	if (guest_parse(domain->xml, &guest, fail) < 0)
+	if (guest_parse(xml, &guest, fail) < 0)
 		return -1;
 	if (guest->spec_text == NULL) {
 		if (owner_may(launch->owner, guest, "start", launch->options.force, fail) < 0)

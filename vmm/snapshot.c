@@ -49,15 +49,14 @@ static int read_domain(const struct root *root, json_t *row, struct snapshot_lib
 	size_t number = libvirt->domains->count + 1;
 	const char *name, *uuid, *state;
 	json_error_t error;
-	int is_active, is_starting, is_persistent;
+	int is_active, is_starting;
 	struct hv_domain *domain;
 	json_int_t resident;
 	char *xml;
 
-	if (json_unpack_ex(row, &error, 0, "{s:s, s:s, s:s, s:b, s:b, s:b, s:I}", "name", &name,
-			   "uuid", &uuid, "state", &state, "is_active", &is_active, "is_starting",
-			   &is_starting, "is_persistent", &is_persistent, "resident_bytes",
-			   &resident) != 0)
+	if (json_unpack_ex(row, &error, 0, "{s:s, s:s, s:s, s:b, s:b, s:I}", "name", &name, "uuid",
+			   &uuid, "state", &state, "is_active", &is_active, "is_starting",
+			   &is_starting, "resident_bytes", &resident) != 0)
 		return malformed(root, error.text, fail);
 	xml = root_bytes(root, NULL, "/" DOMAIN, number);
 	if (xml == NULL)
@@ -71,7 +70,6 @@ static int read_domain(const struct root *root, json_t *row, struct snapshot_lib
 	domain->state = state_of(state);
 	domain->is_active = is_active;
 	domain->is_starting = is_starting;
-	domain->is_persistent = is_persistent;
 	domain->xml = xml;
 	return 0;
 }
@@ -169,12 +167,12 @@ static void add_libvirt(struct bundle *bundle, const struct snapshot_libvirt *li
 		path = text_format(DOMAIN, json_array_size(rows) + 1);
 		uuid = text_format("00000000-0000-0000-0000-%012zu", json_array_size(rows) + 1);
 		bundle_add_file(bundle, path, xml, strlen(xml));
-		json_array_append_new(
-			rows, json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:I}", "name", domain->name,
-					"uuid", uuid, "state", hv_state_name(domain->state),
-					"is_active", domain->is_active, "is_starting",
-					domain->is_starting, "is_persistent", domain->is_persistent,
-					"resident_bytes", (json_int_t)libvirt->resident_bytes[i]));
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I}", "name",
+						      domain->name, "uuid", uuid, "state",
+						      hv_state_name(domain->state), "is_active",
+						      domain->is_active, "is_starting",
+						      domain->is_starting, "resident_bytes",
+						      (json_int_t)libvirt->resident_bytes[i]));
 	}
 	whole = json_pack("{s:i, s:I, s:I, s:s, s:o}", "format", 1, "libvirt_version",
 			  (json_int_t)libvirt->libvirt_version, "qemu_version",

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "tests/unit/hosts.h"
+#include "topo/device_names.h"
 #include "topo/gpu.h"
+#include "vmm/base/mem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -246,12 +248,19 @@ static void without_groups_nothing_is_shared(void **state)
 	assert_false(gpu_same_group(&gpus->gpus[0], &gpus->gpus[1]));
 }
 
+static char *name_of_h100(struct device_names *names, const struct device *device,
+			  enum device_name which)
+{
+	(void)names;
+	(void)device;
+	return mem_strdup(which == DEVICE_NAME_VENDOR ? "NVIDIA Corporation"
+						      : "GH100 [H100 SXM5 80GB]");
+}
+
 static void matches_choose(void **state)
 {
-	struct device device = { .vendor_id = 0x10de,
-				 .device_id = 0x2330,
-				 .vendor_name = (char *)"NVIDIA Corporation",
-				 .device_name = (char *)"GH100 [H100 SXM5 80GB]" };
+	struct device_names names = { .find = name_of_h100 };
+	struct device device = { .vendor_id = 0x10de, .device_id = 0x2330, .names = &names };
 	struct device nameless = { .vendor_id = 0x10de, .device_id = 0x2330 };
 	struct gpu gpu = { .device = &device };
 	struct gpu unknown = { .device = &nameless };

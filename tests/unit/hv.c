@@ -72,22 +72,22 @@ static void strangers_are_told_the_group(void **state)
 static const struct {
 	const char *name, *inside;
 	enum hv_state state;
-	bool is_active, is_transient, has_managed_save;
+	bool is_active, has_managed_save;
 	const char *paused_reason;
 } found[] = {
 	/* in the order that hv_domains_read() promises */
-	{ "blocked", "<test:runstate>2</test:runstate>", HV_RUNNING, true, false, false, NULL },
-	{ "crashed", "<test:runstate>6</test:runstate>", HV_CRASHED, true, false, false, NULL },
-	{ "halting", "<test:runstate>4</test:runstate>", HV_STOPPING, true, false, false, NULL },
-	{ "off", "<test:runstate>5</test:runstate>", HV_OFF, false, false, false, NULL },
-	{ "paused", "<test:runstate>3</test:runstate>", HV_PAUSED, true, false, false,
+	{ "blocked", "<test:runstate>2</test:runstate>", HV_RUNNING, true, false, NULL },
+	{ "crashed", "<test:runstate>6</test:runstate>", HV_CRASHED, true, false, NULL },
+	{ "halting", "<test:runstate>4</test:runstate>", HV_STOPPING, true, false, NULL },
+	{ "off", "<test:runstate>5</test:runstate>", HV_OFF, false, false, NULL },
+	{ "paused", "<test:runstate>3</test:runstate>", HV_PAUSED, true, false,
 	  "for an unknown reason" },
-	{ "saved", "<test:hasmanagedsave/><test:runstate>5</test:runstate>", HV_OFF, false, false,
-	  true, NULL },
-	{ "sleeping", "<test:runstate>7</test:runstate>", HV_PAUSED, true, false, false,
+	{ "saved", "<test:hasmanagedsave/><test:runstate>5</test:runstate>", HV_OFF, false, true,
+	  NULL },
+	{ "sleeping", "<test:runstate>7</test:runstate>", HV_PAUSED, true, false,
 	  "for an unknown reason" },
-	{ "vm2", "<test:runstate>1</test:runstate>", HV_RUNNING, true, false, false, NULL },
-	{ "vm10", "<test:transient/>", HV_RUNNING, true, true, false, NULL },
+	{ "vm2", "<test:runstate>1</test:runstate>", HV_RUNNING, true, false, NULL },
+	{ "vm10", "<test:transient/>", HV_RUNNING, true, false, NULL },
 };
 
 static char *found_xml(void)
@@ -124,7 +124,6 @@ static void domains_are_read(void **state)
 		assert_string_equal(domain->name, found[i].name);
 		assert_int_equal(domain->state, found[i].state);
 		assert_int_equal(domain->is_active, found[i].is_active);
-		assert_int_equal(domain->is_persistent, !found[i].is_transient);
 		assert_int_equal(domain->has_managed_save, found[i].has_managed_save);
 		assert_true(text_equal(domain->paused_reason, found[i].paused_reason));
 		assert_true(text_starts(domain->xml, "<domain"));

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "topo/device_names.h"
 #include "topo/place.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
@@ -43,6 +44,8 @@ struct card {
 };
 
 struct made {
+	struct device_names names;
+	char **card_names; /* by device */
 	struct host host;
 	struct machine machine;
 	struct device_list devices;
@@ -116,8 +119,6 @@ static inline void made_device(struct device_list *list, const struct card *card
 				   .vendor_id = 0x10de,
 				   .device_id = strcmp(card->name, "H100") == 0 ? 0x2330 : 0x1eb8,
 				   .class_id = 0x0302,
-				   .vendor_name = mem_strdup("Nemo"),
-				   .device_name = mem_strdup(card->name),
 				   .driver = mem_strdup(card->driver),
 				   .iommu_group = card->group,
 				   .numa_node = card->node,
@@ -133,13 +134,33 @@ static inline void made_device(struct device_list *list, const struct card *card
 		device->class_id = 0x0403;
 }
 
+static inline char *made_name(struct device_names *names, const struct device *device,
+			      enum device_name which)
+{
+	const struct made *made = (const struct made *)names;
+
+	return mem_strdup(which == DEVICE_NAME_VENDOR
+				  ? "Nemo"
+				  : made->card_names[device - made->devices.devices]);
+}
+
+static inline void made_names(struct made *made)
+{
+	made->names.find = made_name;
+	for (size_t i = 0; i < made->devices.count; i++)
+		made->devices.devices[i].names = &made->names;
+}
+
 static inline struct made *made_host(const struct shape *shape, const struct card *cards)
 {
 	struct made *made = mem_alloc(1, sizeof *made);
 
 	made_machine(&made->machine, shape);
-	for (; cards->address != NULL; cards++)
+	for (size_t i = 0; cards->address != NULL; cards++) {
 		made_device(&made->devices, cards);
+		*MEM_APPEND(made->card_names, i) = mem_strdup(cards->name);
+	}
+	made_names(made);
 	made->host = (struct host){ .devices = &made->devices,
 				    .gpus = gpu_list_build(&made->devices),
 				    .machine = &made->machine,
@@ -162,11 +183,11 @@ static inline void made_free(struct made *made)
 {
 	gpu_list_free(made->host.gpus);
 	for (size_t i = 0; i < made->devices.count; i++) {
-		free(made->devices.devices[i].vendor_name);
-		free(made->devices.devices[i].device_name);
+		free(made->card_names[i]);
 		free(made->devices.devices[i].driver);
 		free(made->devices.devices[i].path);
 	}
+	free(made->card_names);
 	free(made->devices.devices);
 	for (size_t i = 0; i < made->machine.node_count; i++) {
 		hwloc_bitmap_free(made->machine.nodes[i].cpus);

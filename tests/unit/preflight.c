@@ -344,7 +344,7 @@ static int preflight_member(const struct root *root, const struct member *member
 		  .reset_methods = (char *)"flr" },
 		{ .address = SOUND, .driver = (char *)member->driver, .iommu_group = 177 },
 	};
-	struct device_list list = { devices, 2 };
+	struct device_list list = { .devices = devices, .count = 2 };
 	const struct host host = { .devices = &list };
 	struct gpu_member members[2] = { { &devices[0], GPU_MEMBER_FUNCTION },
 					 { &devices[1], member->role } };

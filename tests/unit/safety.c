@@ -153,7 +153,7 @@ static void unsafe_shapes_are_refused_by_name(void **state)
 		};
 		struct gpu_member members[2] = { { &devices[0], GPU_MEMBER_FUNCTION },
 						 { &devices[1], shape->neighbour } };
-		const struct device_list list = { devices, 2 };
+		const struct device_list list = { .devices = devices, .count = 2 };
 		const struct gpu gpu = { .device = devices, .members = members, .member_count = 2 };
 		CLEANUP(fail) struct fail fail = { 0 };
 

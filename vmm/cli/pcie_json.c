@@ -56,12 +56,11 @@ static json_t *gpu_json(const struct pcie_node *node, const struct place_taken *
 /* What pci.ids calls it, or its numbers. */
 static json_t *device_json(const struct device *device)
 {
-	CLEANUP(text) char *numbers = NULL;
+	CLEANUP(text) char *name = device == NULL ? NULL : device_device_name(device);
 
-	if (device == NULL || device->device_name != NULL)
-		return out_text_or_null(device == NULL ? NULL : device->device_name);
-	numbers = text_format("%04x:%04x", device->vendor_id, device->device_id);
-	return json_string(numbers);
+	if (device != NULL && name == NULL)
+		name = text_format("%04x:%04x", device->vendor_id, device->device_id);
+	return out_text_or_null(name);
 }
 
 static json_t *node_json(const struct pcie_node *node, const struct host *host,
