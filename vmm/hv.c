@@ -5,11 +5,11 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libvirt/virterror.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/hook.h"
@@ -165,14 +165,6 @@ static int lookup(struct hv *hv, const char *uuid, virDomainPtr *ret_domain, str
 	return *ret_domain == NULL ? hv_fail(fail, "the VM is gone from libvirt") : 0;
 }
 
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *fail)
 {
 	CLEANUP(domain) virDomainPtr domain = NULL;
@@ -181,10 +173,10 @@ int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
-	before = now_seconds();
+	before = clock_seconds();
 	result = virDomainCreateWithFlags(domain, VIR_DOMAIN_START_FORCE_BOOT);
 	if (ret_seconds != NULL)
-		*ret_seconds = now_seconds() - before;
+		*ret_seconds = clock_seconds() - before;
 	/* gpuvm's own words, from the other end of libvirt. */
 	if (result < 0 && last_code() == VIR_ERR_HOOK_SCRIPT_FAILED &&
 	    hook_read_veto(virGetLastErrorMessage(), fail))
