@@ -26,6 +26,10 @@
 #include "vmm/spec.h"
 #include "vmm/usage.h"
 
+/* libvirt has no deadlines: a start that has been choosing for so long ends the process, so that the gate opens
+ * for others. */
+#define LAUNCH_CHOOSE_TIMEOUT_S 50
+
 /* What every launch is told. Texts are borrowed. */
 struct launch_options {
 	const char *uri;             /* NULL: HV_URI_DEFAULT */
@@ -33,9 +37,11 @@ struct launch_options {
 	const char *lease_directory; /* NULL: LEASE_DIRECTORY */
 	bool force;                  /* start another user's VM */
 	bool by_name;                /* a target is a VM's name, whatever it looks like */
-	bool keep_owner; /* the VM stays its owner's, whoever starts it: starts at boot */
-	/* Told of each stage as it begins; may be NULL. @stage is one line without full stop. */
-	void (*progress)(void *data, const char *stage);
+	bool keep_owner;           /* the VM stays its owner's, whoever starts it: starts at boot */
+	unsigned choose_timeout_s; /* 0: LAUNCH_CHOOSE_TIMEOUT_S */
+	/* Told of each step as it begins, by its name in launch's table; may be NULL. @says is what people read of
+	 * it, one line without full stop; NULL for most, which take no time. */
+	void (*progress)(void *data, const char *step, const char *says);
 	void *progress_data;
 };
 
@@ -48,6 +54,7 @@ enum launch_outcome {
 /* One VM on its way. Stages not reached are NULL. */
 struct launch {
 	struct launch_options options;
+	const char *target; /* as given; borrowed */
 	enum launch_outcome outcome;
 	bool by_path; /* the spec came from a file */
 	struct root *root;
@@ -67,7 +74,10 @@ struct launch {
 	struct fail *
 		refusals; /* of a plan on the live host: what start would still refuse, one per check */
 	size_t refusal_count;
-	double seconds_create; /* spent inside libvirt's start call */
+	struct lease_gate *gate;   /* while choosing */
+	struct lease_claim *claim; /* until it runs */
+	bool had_nvram;            /* libvirt kept UEFI variables of it before */
+	double seconds_create;     /* spent inside libvirt's start call */
 	double seconds_total;
 };
 

@@ -11,10 +11,12 @@
 #include "vmm/launch.h"
 #include "vmm/owner.h"
 
-static void progress(void *data, const char *stage)
+static void progress(void *data, const char *step, const char *says)
 {
 	(void)data;
-	out_progress(stage);
+	(void)step;
+	if (says != NULL)
+		out_progress(says);
 }
 
 static char *console_command(const struct cli *cli, const char *name)

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/base/text.h"
+#include "vmm/launch_internal.h"
+
+bool launch_target_is_path(const char *target)
+{
+	size_t length = strlen(target);
+
+	return strchr(target, '/') != NULL ||
+	       (length > 4 && strcmp(target + length - 4, ".ini") == 0);
+}
+
+int launch_target_recall(struct launch *launch, struct fail *fail)
+{
+	const char *name = launch->target;
+	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
+	CLEANUP(guest) struct guest *guest = NULL;
+	const struct hv_domain *domain;
+
+	if (hv_domains_read(launch->hv, &domains, fail) < 0)
+		return -1;
+	domain = hv_domains_find(domains, name);
+	if (domain == NULL) {
+		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
+		if (access(name, F_OK) == 0)
+			return fail_hint(fail, "to start the file of that name: gpuvm start ./%s",
+					 name);
+		return fail_hint(fail, "see which there are: gpuvm list   start a new one from its "
+				       "file: gpuvm start FILE.ini");
+	}
+	if (guest_parse(domain->xml, &guest, fail) < 0)
+		return -1;
+	if (guest->spec_text == NULL) {
+		if (owner_may(launch->owner, guest, "start", launch->options.force, fail) < 0)
+			return -1;
+		fail_add(fail, FAIL_SPEC, "the spec of VM \"%s\" is lost", guest->name);
+		fail_cause(fail, "somebody edited the VM's definition: gpuvm's record of the spec "
+				 "is missing or malformed");
+		return fail_hint(fail, "start it from its file again: gpuvm start FILE.ini");
+	}
+	if (spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
+		       fail) < 0)
+		return -1;
+	if (text_equal(launch->spec->name, name))
+		return 0;
+	fail_add(fail, FAIL_SPEC, "VM \"%s\" was renamed", name);
+	fail_cause(fail, "its spec still says name = %s", launch->spec->name);
+	return fail_hint(fail,
+			 "virsh -c %s domrename %s %s   or start it from a corrected file: "
+			 "gpuvm start FILE.ini",
+			 launch_uri(launch), name, launch->spec->name);
+}
