@@ -2,19 +2,11 @@
 #include "vmm/launch.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 
-#include "tests/unit/hosts.h"
-#include "tests/unit/testhv.h"
-#include "vmm/lease.h"
+#include "tests/unit/livehost.h"
 
 #define UUID "11111111-2222-3333-4444-555555555555"
-
-#define SPEC_OF(name, image)                                                                       \
-	"[vm]\nname = " name                                                                       \
-	"\nvcpus = 4\nmemory = 4 GiB\n[gpu]\nmatch = any\n[disk]\nimage = " image                  \
-	"\n[network]\nsource = none\n"
 
 static unsigned caller_uid(void)
 {
@@ -26,7 +18,8 @@ static unsigned caller_uid(void)
 static void a_snapshot_is_planned_on(void **state)
 {
 	CLEANUP(scratch) char *scratch = scratch_new();
-	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	CLEANUP(text)
+	char *path = scratch_write(scratch, "vm.ini", LIVEHOST_SPEC("vm", "vm.qcow2"));
 	CLEANUP(text) char *leases = text_format("%s/leases", scratch);
 	CLEANUP(root) struct root *root = hosts_open("gpu8");
 	const struct launch_options options = { .uri = TESTHV,
@@ -71,7 +64,7 @@ static void a_plan_that_fails_keeps_its_stages(void **state)
 		{ "too many GPUs", "gpu8",
 		  "[vm]\nname = vm\nvcpus = 1\nmemory = 1 GiB\n[gpu]\ncount = 9\n[disk]\nimage = a\n",
 		  FAIL_HOST, NULL, NO_PLACEMENT },
-		{ "no IOMMU", "no-iommu", SPEC_OF("vm", "a"), FAIL_HOST, NULL, NO_PLACEMENT },
+		{ "no IOMMU", "no-iommu", LIVEHOST_SPEC("vm", "a"), FAIL_HOST, NULL, NO_PLACEMENT },
 	};
 
 	(void)state;
@@ -106,7 +99,8 @@ static void a_snapshot_is_never_started_on(void **state)
 	static const char *const names[] = { "vm.ini", "missing.ini", "wrong.ini" };
 	static const enum fail_kind kinds[] = { FAIL_USAGE, FAIL_SPEC, FAIL_SPEC };
 	CLEANUP(scratch) char *scratch = scratch_new();
-	CLEANUP(text) char *good = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	CLEANUP(text)
+	char *good = scratch_write(scratch, "vm.ini", LIVEHOST_SPEC("vm", "vm.qcow2"));
 	CLEANUP(text) char *wrong = scratch_write(scratch, "wrong.ini", "[vm]\n");
 	CLEANUP(root) struct root *root = hosts_open("gpu8");
 	const struct launch_options options = { .uri = TESTHV,
@@ -131,7 +125,8 @@ static void a_snapshot_is_never_started_on(void **state)
 static void a_plan_does_without_libvirt(void **state)
 {
 	CLEANUP(scratch) char *scratch = scratch_new();
-	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("vm", "vm.qcow2"));
+	CLEANUP(text)
+	char *path = scratch_write(scratch, "vm.ini", LIVEHOST_SPEC("vm", "vm.qcow2"));
 	const struct launch_options options = { .uri = "test:////nonexistent/node.xml",
 						.lease_directory = scratch };
 	CLEANUP(launch) struct launch *launch = NULL;
@@ -147,7 +142,8 @@ static void a_plan_does_without_libvirt(void **state)
 static void a_name_that_is_taken_is_refused(void **state)
 {
 	CLEANUP(scratch) char *scratch = scratch_new();
-	CLEANUP(text) char *path = scratch_write(scratch, "vm.ini", SPEC_OF("test", "vm.qcow2"));
+	CLEANUP(text)
+	char *path = scratch_write(scratch, "vm.ini", LIVEHOST_SPEC("test", "vm.qcow2"));
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text) char *before = testhv_everything(hv);
 	CLEANUP(text) char *after = NULL;
@@ -181,11 +177,11 @@ struct known {
 #define IN_METADATA(text) "<g:spec file='vm.ini' directory='/'>" text "</g:spec>"
 
 static const struct known known[] = {
-	{ "runs already", true, true, true, IN_METADATA(SPEC_OF("vm", "a")), false, FAIL_NONE,
+	{ "runs already", true, true, true, IN_METADATA(LIVEHOST_SPEC("vm", "a")), false, FAIL_NONE,
 	  NULL },
-	{ "another's, runs already", true, false, true, IN_METADATA(SPEC_OF("vm", "a")), false,
-	  FAIL_NONE, NULL },
-	{ "another's, off", true, false, false, IN_METADATA(SPEC_OF("vm", "a")), false,
+	{ "another's, runs already", true, false, true, IN_METADATA(LIVEHOST_SPEC("vm", "a")),
+	  false, FAIL_NONE, NULL },
+	{ "another's, off", true, false, false, IN_METADATA(LIVEHOST_SPEC("vm", "a")), false,
 	  FAIL_REFUSED, "gpuvm start --force vm" },
 	{ "another tool's", false, true, false, NULL, true, FAIL_REFUSED, "is not gpuvm's" },
 	{ "its spec is lost", true, true, false, "", false, FAIL_SPEC, "gpuvm start FILE.ini" },
@@ -259,40 +255,8 @@ static void an_unknown_name_is_a_usage_error(void **state)
 	assert_int_equal(chdir("/"), 0);
 }
 
-/*
- * Below: whole starts, with libvirt's test driver on a server's snapshot that is made the live host by
- * chroot(2). The driver takes gpuvm's XML, but for the domain's type; a VM named "unwanted" it refuses.
- */
-virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
-{
-	const char *type = strstr(xml, "<domain type=\"kvm\"");
-	CLEANUP(text) char *text = NULL;
-
-	assert_int_equal(flags, 0);
-	if (strstr(xml, "<name>unwanted</name>") != NULL)
-		return virDomainDefineXML(connection, "");
-	if (type == NULL)
-		return virDomainDefineXML(connection, xml);
-	text = text_format("%.*s<domain type='test'%s", (int)(type - xml), xml,
-			   type + strlen("<domain type=\"kvm\""));
-	return virDomainDefineXML(connection, text);
-}
-
-static const struct launch_options live = { .uri = TESTHV, .lease_directory = "/leases" };
-
-static size_t claims(void)
-{
-	CLEANUP(lease_records) struct lease_records *records = lease_scan("/leases");
-
-	return records->count;
-}
-
-static char *write_spec(const char *name)
-{
-	CLEANUP(text) char *text = text_format(SPEC_OF("%s", "/vm.qcow2"), name);
-
-	return scratch_write("", "vm.ini", text);
-}
+/* Below: whole starts. */
+static const struct launch_options live = { .uri = TESTHV, .lease_directory = LIVEHOST_LEASES };
 
 static void count_stage(void *data, const char *step, const char *says)
 {
@@ -304,7 +268,7 @@ static void count_stage(void *data, const char *step, const char *says)
 static void a_vm_is_started_and_started_again(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
-	CLEANUP(text) char *spec = write_spec("vm");
+	CLEANUP(text) char *spec = livehost_spec("vm");
 	CLEANUP(text) char *uuid = NULL;
 	const char *const targets[] = { spec, spec, "vm", "vm" };
 	const enum launch_outcome outcomes[] = { LAUNCH_STARTED, LAUNCH_WAS_RUNNING,
@@ -328,7 +292,7 @@ static void a_vm_is_started_and_started_again(void **state)
 			uuid = mem_strdup(launch->uuid);
 		assert_string_equal(launch->uuid, uuid);
 		assert_true(testhv_is_active(hv, uuid));
-		assert_int_equal(claims(), 0);
+		assert_int_equal(livehost_claims(), 0);
 	}
 	assert_int_equal(stages, 3 + 1 + 1 + 3);
 }
@@ -345,7 +309,7 @@ static void assert_nothing_happened(const char *target, enum fail_kind kind, con
 	assert_fails(&fail, kind, word);
 	after = testhv_everything(hv);
 	assert_string_equal(before, after);
-	assert_int_equal(claims(), 0);
+	assert_int_equal(livehost_claims(), 0);
 }
 
 static void a_new_vm_that_fails_leaves_nothing(void **state)
@@ -362,7 +326,7 @@ static void a_new_vm_that_fails_leaves_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		CLEANUP(text) char *spec = write_spec(cases[i].name);
+		CLEANUP(text) char *spec = livehost_spec(cases[i].name);
 
 		print_message("  %s\n", cases[i].about);
 		assert_nothing_happened(spec, cases[i].kind, cases[i].word);
@@ -372,7 +336,7 @@ static void a_new_vm_that_fails_leaves_nothing(void **state)
 static void a_known_vm_that_fails_is_as_before(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
-	CLEANUP(text) char *spec = write_spec("broken");
+	CLEANUP(text) char *spec = livehost_spec("broken");
 	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), IN_METADATA("old"));
 	CLEANUP(text) char *xml = testhv_xml("broken", UUID, metadata, "");
 
@@ -393,7 +357,7 @@ static void checks_come_before_changes(void **state)
 		{ "no firmware", "/usr/share/qemu/firmware", FAIL_HOST, "firmware" },
 		{ "no reservations", "/leases", FAIL_HOST, "systemd-tmpfiles" },
 	};
-	CLEANUP(text) char *spec = write_spec("vm");
+	CLEANUP(text) char *spec = livehost_spec("vm");
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -439,7 +403,7 @@ static void a_start_under_way_is_respected(void **state)
 	const struct other same_gpu = { "other", "0000:17:00.0" };
 	const struct other same_name = { "vm", "0000:17:00.0" };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
-	CLEANUP(text) char *spec = write_spec("vm");
+	CLEANUP(text) char *spec = livehost_spec("vm");
 	struct scratch_process *process = scratch_spawn(hold, &same_name);
 	CLEANUP(launch) struct launch *busy = NULL;
 	CLEANUP(launch) struct launch *launch = NULL;
@@ -455,22 +419,10 @@ static void a_start_under_way_is_respected(void **state)
 	if (launch_start(&live, spec, &launch, &none) < 0)
 		fail_msg("%s / %s", none.items[0].what, none.items[0].cause);
 	assert_string_not_equal(launch->placement->gpus[0].gpu->device->address, "0000:17:00.0");
-	assert_int_equal(claims(), 1);
+	assert_int_equal(livehost_claims(), 1);
 	scratch_kill(process);
 }
 
-static void make_live(const char *directory)
-{
-	CLEANUP(text) char *dev = text_format("%s/dev", directory);
-	CLEANUP(text) char *leases = text_format("%s/leases", directory);
-
-	(void)mkdir(dev, 0755);
-	assert_int_equal(mkdir(leases, 0755), 0);
-	free(scratch_write(dev, "kvm", ""));
-	free(scratch_write(directory, "vm.qcow2", ""));
-}
-
-/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
 static int starts(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,30 +432,14 @@ static int starts(void)
 		cmocka_unit_test(checks_come_before_changes),
 		cmocka_unit_test(a_start_under_way_is_respected),
 	};
-	CLEANUP(root) struct root *root = hosts_open("gpu8");
 
-	(void)getpwuid(0);
-	hv_close(testhv_open(TESTHV));
-	make_live(root->dir);
-	if (chroot(root->dir) != 0 || chdir("/") != 0)
-		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 static void whole_starts(void **state)
 {
-	pid_t child;
-	int status = 0;
-
 	(void)state;
-	if (!scratch_is_root())
-		skip();
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-		_exit(starts());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	livehost_run("gpu8", starts);
 }
 
 int main(void)

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For unit tests of whole starts: a host's snapshot made the live host by chroot(2), with libvirt's test driver
+ * (testhv.h). The driver takes gpuvm's XML, but for the domain's type; a VM named "unwanted" it refuses.
+ */
+#ifndef GPUVM_TESTS_LIVEHOST_H
+#define GPUVM_TESTS_LIVEHOST_H
+
+#include <pwd.h>
+#include <string.h>
+
+#include "tests/unit/hosts.h"
+#include "tests/unit/testhv.h"
+#include "vmm/launch.h"
+#include "vmm/lease.h"
+
+#define LIVEHOST_LEASES "/leases"
+
+/* A VM with one GPU and the disk /vm.qcow2. */
+#define LIVEHOST_SPEC(name, image)                                                                 \
+	"[vm]\nname = " name                                                                       \
+	"\nvcpus = 4\nmemory = 4 GiB\n[gpu]\nmatch = any\n[disk]\nimage = " image                  \
+	"\n[network]\nsource = none\n"
+
+virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
+{
+	const char *type = strstr(xml, "<domain type=\"kvm\"");
+	CLEANUP(text) char *text = NULL;
+
+	assert_int_equal(flags, 0);
+	if (strstr(xml, "<name>unwanted</name>") != NULL)
+		return virDomainDefineXML(connection, "");
+	if (type == NULL)
+		return virDomainDefineXML(connection, xml);
+	text = text_format("%.*s<domain type='test'%s", (int)(type - xml), xml,
+			   type + strlen("<domain type=\"kvm\""));
+	return virDomainDefineXML(connection, text);
+}
+
+static inline struct launch_options livehost_options(void)
+{
+	return (struct launch_options){ .uri = TESTHV, .lease_directory = LIVEHOST_LEASES };
+}
+
+/* How many starts are under way. */
+static inline size_t livehost_claims(void)
+{
+	CLEANUP(lease_records) struct lease_records *records = lease_scan(LIVEHOST_LEASES);
+
+	return records->count;
+}
+
+/* The path of a spec of the VM @name. The caller frees. */
+static inline char *livehost_spec(const char *name)
+{
+	CLEANUP(text) char *text = text_format(LIVEHOST_SPEC("%s", "/vm.qcow2"), name);
+
+	return scratch_write("", "vm.ini", text);
+}
+
+static inline void livehost_furnish(const char *directory)
+{
+	CLEANUP(text) char *dev = text_format("%s/dev", directory);
+	CLEANUP(text) char *leases = text_format("%s" LIVEHOST_LEASES, directory);
+
+	(void)mkdir(dev, 0755);
+	assert_int_equal(mkdir(leases, 0755), 0);
+	free(scratch_write(dev, "kvm", ""));
+	free(scratch_write(directory, "vm.qcow2", ""));
+}
+
+/*
+ * Runs @body with the host tests/hosts/HOST.host as the live one; it returns 0 if all is well. In a process of
+ * its own, as there is no way back; it takes what is loaded on demand along. Skips unless root.
+ */
+static inline void livehost_run(const char *host, int (*body)(void))
+{
+	pid_t child;
+	int status = 0;
+
+	if (!scratch_is_root())
+		skip();
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		CLEANUP(root) struct root *root = hosts_open(host);
+
+		(void)getpwuid(0);
+		hv_close(testhv_open(TESTHV));
+		livehost_furnish(root->dir);
+		_exit(chroot(root->dir) != 0 || chdir("/") != 0 ? 1 : body());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+#endif
