@@ -155,10 +155,6 @@ static bool read_numbers(const struct root *root, struct device *device)
 	device->vendor_id = (uint16_t)vendor;
 	device->device_id = (uint16_t)id;
 	device->class_id = (uint16_t)(class >> 8);
-	device->subsystem_vendor_id = (uint16_t)root_number(root, 0, DEVICES "/%s/subsystem_vendor",
-							    name);
-	device->subsystem_device_id = (uint16_t)root_number(root, 0, DEVICES "/%s/subsystem_device",
-							    name);
 	return true;
 }
 

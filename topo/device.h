@@ -37,7 +37,7 @@ struct device {
 	char address[DEVICE_ADDRESS_BYTES]; /* "0000:17:00.0", lower case */
 	uint16_t domain; /* VMD domains above 0xffff are left out of the inventory */
 	uint8_t bus, slot, function;
-	uint16_t vendor_id, device_id, subsystem_vendor_id, subsystem_device_id;
+	uint16_t vendor_id, device_id;
 	uint16_t class_id;          /* base class << 8 | sub-class */
 	struct device_names *names; /* the list's; NULL: it has none */
 	char *driver;               /* bound kernel driver, or NULL */

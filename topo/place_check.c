@@ -37,10 +37,11 @@ static void check_missing(const struct host *host, const struct place_gpu_reques
 static void check_match(const struct gpu *gpu, const struct place_gpu_request *wanted,
 			const char *address, struct fail *fail)
 {
-	CLEANUP(text) char *title = device_title(gpu->device);
+	CLEANUP(text) char *title = NULL;
 
 	if (wanted->match == NULL || gpu_matches(gpu, wanted->match))
 		return;
+	title = device_title(gpu->device);
 	fail_add(fail, FAIL_SPEC, "%s address = %s: does not match \"%s\"", wanted->label, address,
 		 wanted->match);
 	fail_cause(fail, "it is %s (%04x:%04x)", title, gpu->device->vendor_id,

@@ -133,6 +133,7 @@ void hv_close(struct hv *hv)
 {
 	if (hv == NULL)
 		return;
+	domain_cleanup(&hv->defined);
 	virConnectClose(hv->connection);
 	free(hv);
 }
@@ -153,14 +154,21 @@ unsigned long hv_qemu_version(struct hv *hv)
 
 int hv_define(struct hv *hv, const char *xml, struct fail *fail)
 {
-	CLEANUP(domain)
-	virDomainPtr domain = virDomainDefineXMLFlags(hv->connection, xml, 0);
-
-	return domain == NULL ? hv_fail(fail, "libvirt does not accept the VM's definition") : 0;
+	domain_cleanup(&hv->defined);
+	hv->defined = virDomainDefineXMLFlags(hv->connection, xml, 0);
+	return hv->defined == NULL ? hv_fail(fail, "libvirt does not accept the VM's definition")
+				   : 0;
 }
 
 static int lookup(struct hv *hv, const char *uuid, virDomainPtr *ret_domain, struct fail *fail)
 {
+	char known[VIR_UUID_STRING_BUFLEN];
+
+	if (hv->defined != NULL && virDomainGetUUIDString(hv->defined, known) == 0 &&
+	    text_equal(known, uuid) && virDomainRef(hv->defined) == 0) {
+		*ret_domain = hv->defined;
+		return 0;
+	}
 	*ret_domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	return *ret_domain == NULL ? hv_fail(fail, "the VM is gone from libvirt") : 0;
 }

@@ -48,9 +48,9 @@ struct hv_domain {
 	enum hv_state state;
 	bool is_active; /* holds its devices */
 	bool is_starting; /* active, and QEMU does not run yet: it may be taking its memory just now */
-	bool has_managed_save;
-	char *paused_reason; /* "user", "I/O error", ...; NULL unless HV_PAUSED */
-	char *xml;           /* live if active, else the definition */
+	bool has_managed_save; /* after hv_domains_mark_saved() */
+	char *paused_reason;   /* "user", "I/O error", ...; NULL unless HV_PAUSED */
+	char *xml;             /* live if active, else the definition */
 };
 
 struct hv_domains {
@@ -64,11 +64,11 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 void hv_domains_free(struct hv_domains *domains);
 CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 
+/* Asks which of them have a state saved by virsh managedsave. What libvirt does not tell is taken for none. */
+void hv_domains_mark_saved(struct hv *hv, struct hv_domains *domains);
+
 /* The one named @name, or NULL. Borrows. */
 const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
-
-/* The XML of the domain @name, as in struct hv_domain, or NULL in @ret_xml if there is none. The caller frees. */
-int hv_definition(struct hv *hv, const char *name, char **ret_xml, struct fail *fail);
 
 /*
  * Memory of the host that the active domain @uuid has taken so far, huge pages not counted (virDomainMemoryStats,

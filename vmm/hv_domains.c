@@ -102,20 +102,6 @@ static void forget(virDomainPtr *domains, int count)
 	free(domains);
 }
 
-/* One list tells it of all domains. */
-static void mark_managed_saves(struct hv *hv, struct hv_domains *domains)
-{
-	virDomainPtr *saved = NULL;
-	int count = virConnectListAllDomains(hv->connection, &saved,
-					     VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
-
-	for (int i = 0; i < count; i++)
-		for (size_t j = 0; j < domains->count; j++)
-			if (text_equal(domains->domains[j].name, virDomainGetName(saved[i])))
-				domains->domains[j].has_managed_save = true;
-	forget(saved, count);
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strverscmp(((const struct hv_domain *)a)->name, ((const struct hv_domain *)b)->name);
@@ -141,11 +127,22 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 	forget(all, count);
 	if (read < 0)
 		return -1;
-	if (result->count > 0)
-		mark_managed_saves(hv, result);
 	qsort(result->domains, result->count, sizeof *result->domains, by_name);
 	*ret_domains = STEAL(result);
 	return 0;
+}
+
+void hv_domains_mark_saved(struct hv *hv, struct hv_domains *domains)
+{
+	virDomainPtr *saved = NULL;
+	int count = virConnectListAllDomains(hv->connection, &saved,
+					     VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
+
+	for (int i = 0; i < count; i++)
+		for (size_t j = 0; j < domains->count; j++)
+			if (text_equal(domains->domains[j].name, virDomainGetName(saved[i])))
+				domains->domains[j].has_managed_save = true;
+	forget(saved, count);
 }
 
 void hv_domains_free(struct hv_domains *domains)
@@ -168,16 +165,6 @@ const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const 
 		if (text_equal(domains->domains[i].name, name))
 			return &domains->domains[i];
 	return NULL;
-}
-
-int hv_definition(struct hv *hv, const char *name, char **ret_xml, struct fail *fail)
-{
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByName(hv->connection, name);
-
-	*ret_xml = domain == NULL ? NULL : virDomainGetXMLDesc(domain, 0);
-	if (*ret_xml == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
-		return hv_fail(fail, "libvirt does not tell about one of its domains");
-	return 0;
 }
 
 uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)

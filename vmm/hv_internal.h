@@ -9,6 +9,7 @@
 
 struct hv {
 	virConnectPtr connection;
+	virDomainPtr defined; /* by the last hv_define(), or NULL */
 };
 
 static inline void domain_cleanup(virDomainPtr *domain)

@@ -76,14 +76,19 @@ static int connect_for_plan(struct launch *launch, struct fail *fail)
 	return 0;
 }
 
-static int look(struct launch *launch, struct fail *fail)
+static int look_at_host(struct launch *launch, struct fail *fail)
 {
-	launch->disk_is_block = mem_alloc(launch->spec->disk_count, sizeof(bool));
-	if (host_read(launch->root, &launch->host, fail) < 0 ||
-	    policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail) < 0)
+	if (host_read(launch->root, &launch->host, fail) < 0)
 		return -1;
+	return policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail);
+}
+
+static int look_at_usage(struct launch *launch, struct fail *fail)
+{
+	const char *name = launch->by_path ? launch->spec->name : launch->target;
+
 	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
-		       launch->host->machine, launch->spec->name, &launch->usage, fail) < 0)
+		       launch->host->machine, name, &launch->usage, fail) < 0)
 		return -1;
 	if (!launch->root->live && launch->usage->domains == NULL)
 		launch->libvirt_unknown = mem_strdup("the host was read with --root");
@@ -105,6 +110,7 @@ static int identify(struct launch *launch, struct fail *fail)
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
 	const struct lease_record *start = usage_start(launch->usage, launch->spec->name);
 
+	launch->disk_is_block = mem_alloc(launch->spec->disk_count, sizeof(bool));
 	if (start != NULL) {
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is being started already", launch->spec->name);
 		fail_cause(fail, "by %s (pid %d)", start->user == NULL ? "somebody" : start->user,
@@ -232,7 +238,8 @@ static const struct step plan_steps[] = {
 	{ "root", NULL, open_root, NULL },
 	{ "spec", NULL, read_spec, NULL },
 	{ "connect", NULL, connect_for_plan, NULL },
-	{ "look", NULL, look, NULL },
+	{ "host", NULL, look_at_host, NULL },
+	{ "usage", NULL, look_at_usage, NULL },
 	{ "identify", NULL, identify_for_plan, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "decide", NULL, decide, NULL },
@@ -244,9 +251,10 @@ static const struct step start_steps[] = {
 	{ "root", NULL, open_root, NULL },
 	{ "spec", NULL, read_spec, NULL },
 	{ "connect", NULL, connect_for_start, NULL },
-	{ "recall", NULL, recall_spec, NULL },
 	{ "gate", "choosing GPUs, CPUs and memory", launch_gate_shut, NULL },
-	{ "look", NULL, look, NULL },
+	{ "host", NULL, look_at_host, NULL },
+	{ "usage", NULL, look_at_usage, NULL },
+	{ "recall", NULL, recall_spec, NULL },
 	{ "identify", NULL, identify_for_start, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "check-parts", NULL, check_parts, NULL },

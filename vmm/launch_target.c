@@ -16,14 +16,10 @@ bool launch_target_is_path(const char *target)
 int launch_target_recall(struct launch *launch, struct fail *fail)
 {
 	const char *name = launch->target;
-	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
-	CLEANUP(guest) struct guest *guest = NULL;
-	const struct hv_domain *domain;
+	const struct usage_vm *vm = usage_vm(launch->usage, name);
+	const struct guest *guest;
 
-	if (hv_domains_read(launch->hv, &domains, fail) < 0)
-		return -1;
-	domain = hv_domains_find(domains, name);
-	if (domain == NULL) {
+	if (vm == NULL) {
 		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
 		if (access(name, F_OK) == 0)
 			return fail_hint(fail, "to start the file of that name: gpuvm start ./%s",
@@ -31,8 +27,7 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 		return fail_hint(fail, "see which there are: gpuvm list   start a new one from its "
 				       "file: gpuvm start FILE.ini");
 	}
-	if (guest_parse(domain->xml, &guest, fail) < 0)
-		return -1;
+	guest = vm->guest;
 	if (guest->spec_text == NULL) {
 		if (owner_may(launch->owner, guest, "start", launch->options.force, fail) < 0)
 			return -1;

@@ -117,6 +117,7 @@ static void domains_are_read(void **state)
 	(void)state;
 	assert_int_equal(hv_domains_read(hv, &domains, &fail), 0);
 	assert_int_equal(domains->count, COUNT(found));
+	hv_domains_mark_saved(hv, domains);
 	for (size_t i = 0; i < COUNT(found); i++) {
 		const struct hv_domain *domain = &domains->domains[i];
 

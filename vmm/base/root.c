@@ -173,14 +173,28 @@ char *root_bytes(const struct root *root, size_t *ret_length, const char *format
 	return slurp(path, BYTES_MOST, ret_length);
 }
 
+/* A file of one value gives all of it at once: asking for the end as well would double the cost. */
+static bool read_value(const char *path, char *buffer, size_t size)
+{
+	CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t got;
+
+	if (fd < 0)
+		return false;
+	while ((got = read(fd, buffer, size - 1)) < 0 && errno == EINTR)
+		;
+	buffer[got < 0 ? 0 : got] = '\0';
+	return got >= 0;
+}
+
 int64_t root_number(const struct root *root, int64_t fallback, const char *format, ...)
 {
 	CLEANUP(text) char *path = PATH_FROM(root, format);
-	CLEANUP(text) char *text = slurp(path, 64, NULL);
+	char text[64];
 	char *end = NULL;
 	long long value;
 
-	if (text == NULL)
+	if (!read_value(path, text, sizeof text))
 		return fallback;
 	errno = 0;
 	value = strtoll(text, &end, text_starts(text, "0x") ? 16 : 10);

@@ -109,6 +109,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
 	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
+	hv_domains_mark_saved(hv, usage->domains);
 	rows = rows_of(usage, host);
 	if (cli->json) {
 		out_json(json_pack("{s:o}", "vms", rows));

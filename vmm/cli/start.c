@@ -52,8 +52,10 @@ static void print_started(const struct cli *cli, const struct launch *launch)
 	} else {
 		for (size_t i = 0; i < launch->placement->gpu_count; i++)
 			text_join(&gpus, ", ", launch->placement->gpus[i].gpu->device->address);
-		out_line("VM \"%s\" is started with %s, in %.1f s.", name, gpus,
-			 launch->seconds_total);
+		out_line("VM \"%s\" is started with %s, in %.2f s: %.2f s of gpuvm's, %.2f s of "
+			 "libvirt's.",
+			 name, gpus, launch->seconds_total,
+			 launch->seconds_total - launch->seconds_create, launch->seconds_create);
 	}
 	out_line("  get in:  %s   (leave with Ctrl-])", console);
 	if (launch->spec->network == SPEC_NETWORK_LIBVIRT)
