@@ -79,8 +79,9 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 	if (launch_start(&options, target, &launch, fail) < 0)
 		return -1;
 	out_progress_end();
-	*ret_json = started_json(cli, launch);
-	if (!cli->json)
+	if (cli->json)
+		*ret_json = started_json(cli, launch);
+	else
 		print_started(cli, launch);
 	return 0;
 }
@@ -107,7 +108,8 @@ static int start_marked(const struct cli *cli, json_t *results, struct fail *fai
 		if (geteuid() != 0 && guest->uid != owner->uid && !cli->force)
 			continue;
 		if (start_one(cli, guest->name, true, &result, &one) == 0) {
-			json_array_append_new(results, result);
+			if (result != NULL)
+				json_array_append_new(results, result);
 			continue;
 		}
 		out_fail(&one, false);
