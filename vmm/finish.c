@@ -9,8 +9,7 @@
 #include "vmm/hv.h"
 #include "vmm/owner.h"
 
-#define POLL_MS            200
-#define DRIVERS_TIMEOUT_MS 10000
+#define POLL_MS 200
 
 /* A VM by name, and the right to end it. */
 struct subject {
@@ -130,7 +129,7 @@ int finish_stop(const struct finish_options *options, const char *name, struct f
 		if (end(options, &subject, fail) < 0)
 			return -1;
 		subject.finish->giveback = giveback_check(subject.finish->guest, root, subject.hv,
-							  DRIVERS_TIMEOUT_MS);
+							  GIVEBACK_TIMEOUT_MS);
 	}
 	*ret_finish = STEAL(subject.finish);
 	return 0;

@@ -15,6 +15,8 @@
 #include "vmm/guest.h"
 #include "vmm/hv.h"
 
+#define GIVEBACK_TIMEOUT_MS 10000 /* more than drivers take to bind */
+
 enum giveback_state {
 	GIVEBACK_SAME,          /* on the driver it came from */
 	GIVEBACK_REPAIRED,      /* was not, and is since gpuvm asked libvirt again */

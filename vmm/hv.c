@@ -170,7 +170,10 @@ static int lookup(struct hv *hv, const char *uuid, virDomainPtr *ret_domain, str
 		return 0;
 	}
 	*ret_domain = virDomainLookupByUUIDString(hv->connection, uuid);
-	return *ret_domain == NULL ? hv_fail(fail, "the VM is gone from libvirt") : 0;
+	if (*ret_domain != NULL)
+		return 0;
+	return hv_fail(fail, last_code() == VIR_ERR_NO_DOMAIN ? "the VM is gone from libvirt"
+							      : "libvirt does not find the VM");
 }
 
 int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *fail)
@@ -196,8 +199,9 @@ int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *
 static int fail_if_active(virDomainPtr domain, const char *what, struct fail *fail)
 {
 	CLEANUP(text) char *cause = text_printable(virGetLastErrorMessage(), 2000);
+	int active = virDomainIsActive(domain);
 
-	if (virDomainIsActive(domain) != 1)
+	if (active == 0 || (active < 0 && last_code() == VIR_ERR_NO_DOMAIN))
 		return 0;
 	fail_add(fail, FAIL_HV, "%s", what);
 	return fail_cause(fail, "libvirt: %s", cause);

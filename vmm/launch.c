@@ -15,8 +15,8 @@ struct step {
 	const char *name;
 	const char *says; /* what people read meanwhile; NULL: too short to be told */
 	int (*run)(struct launch *launch, struct fail *fail);
-	void (*undo)(struct launch *
-			     launch); /* after a later step failed; NULL: nothing is to be undone */
+	/* After it or a later one failed, which @fail says; NULL: nothing is to be undone. */
+	void (*undo)(struct launch *launch, struct fail *fail);
 };
 
 const char *launch_uri(const struct launch *launch)
@@ -264,7 +264,7 @@ static const struct step start_steps[] = {
 	{ "open-gate", NULL, launch_gate_open, NULL },
 	{ "define", "defining the VM", define, launch_undo_define },
 	{ "start", "starting it: libvirt hands the GPU over and QEMU pins its memory", start,
-	  NULL },
+	  launch_undo_start },
 	{ "end-claim", NULL, end_claim, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -282,9 +282,9 @@ static int run(struct launch *launch, const struct step *steps, struct fail *fai
 		tell(launch, &steps[i]);
 		if (steps[i].run(launch, fail) == 0)
 			continue;
-		while (i-- > 0)
+		for (i++; i-- > 0;)
 			if (steps[i].undo != NULL)
-				steps[i].undo(launch);
+				steps[i].undo(launch, fail);
 		return -1;
 	}
 	return 0;

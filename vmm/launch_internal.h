@@ -38,9 +38,13 @@ int launch_gate_shut(struct launch *launch, struct fail *fail);
 int launch_gate_open(struct launch *launch, struct fail *fail);
 
 /*
- * After a start that failed: what was defined before is defined again, or nothing; what runs after all is left
- * alone. Cannot fail: its own failure is not worth a word beside the first.
+ * After a start that failed, for whatever reason, its answer lost or its daemon dead included. What runs after
+ * all is left alone, and said. What cannot be undone is added to @fail, with the command that does it.
+ *
+ * launch_undo_start() gives the functions back to their drivers, as libvirt does unless it died half way.
+ * launch_undo_define() defines what was defined before, or nothing.
  */
-void launch_undo_define(struct launch *launch);
+void launch_undo_start(struct launch *launch, struct fail *fail);
+void launch_undo_define(struct launch *launch, struct fail *fail);
 
 #endif

@@ -1,16 +1,101 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/base/text.h"
+#include "vmm/giveback.h"
 #include "vmm/launch_internal.h"
 
-void launch_undo_define(struct launch *launch)
+/* Whether the VM is active. A daemon that died during the start is back by the time that its socket answers. */
+static int ask_again(struct launch *launch, bool *ret_active)
+{
+	CLEANUP(fail) struct fail ignored = { 0 };
+
+	if (launch->hv != NULL && hv_is_active(launch->hv, launch->uuid, ret_active, &ignored) == 0)
+		return 0;
+	hv_close(STEAL(launch->hv));
+	if (hv_open(launch_uri(launch), HV_WRITE, &launch->hv, &ignored) < 0)
+		return -1;
+	return hv_is_active(launch->hv, launch->uuid, ret_active, &ignored);
+}
+
+static bool is_in(const struct guest *guest, const char *address)
+{
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		if (text_equal(guest->hostdevs[i], address))
+			return true;
+	return false;
+}
+
+/* Whether a function of @guest is in a VM that runs: libvirt may have refused the start for just that. */
+static bool is_taken(const struct launch *launch, const struct guest *guest)
+{
+	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(fail) struct fail ignored = { 0 };
+
+	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
+		       launch->host->machine, launch->spec->name, &usage, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < usage->vm_count; i++)
+		for (size_t j = 0; usage->vms[i].domain->is_active && j < guest->hostdev_count; j++)
+			if (is_in(usage->vms[i].guest, guest->hostdevs[j]))
+				return true;
+	return false;
+}
+
+static void report(const struct giveback *giveback, struct fail *fail)
+{
+	for (size_t i = 0; i < giveback->count; i++) {
+		const struct giveback_function *function = &giveback->functions[i];
+
+		if (function->remedy == NULL)
+			continue;
+		fail_add(fail, FAIL_HOST, "%s is not back where it was before the start",
+			 function->before->address);
+		fail_cause(fail, "it was on %s%s%s and is on %s",
+			   function->before->driver == NULL ? "no driver"
+							    : function->before->driver,
+			   function->before->driver_override == NULL ? "" : " by driver override ",
+			   function->before->driver_override == NULL
+				   ? ""
+				   : function->before->driver_override,
+			   function->driver_now == NULL ? "no driver" : function->driver_now);
+		fail_hint(fail, "%s", function->remedy);
+	}
+}
+
+void launch_undo_start(struct launch *launch, struct fail *fail)
+{
+	CLEANUP(giveback) struct giveback *giveback = NULL;
+	CLEANUP(guest) struct guest *guest = NULL;
+	CLEANUP(fail) struct fail ignored = { 0 };
+	bool is_active = false;
+
+	/* gpuvm's hook vetoes before a device is touched. */
+	if (fail->kind != FAIL_HV || ask_again(launch, &is_active) < 0)
+		return;
+	if (is_active) {
+		fail_hint(fail, "it runs after all: gpuvm show %s   or: gpuvm stop --force %s",
+			  launch->spec->name, launch->spec->name);
+		return;
+	}
+	if (guest_parse(launch->xml, &guest, &ignored) < 0 || is_taken(launch, guest))
+		return;
+	giveback = giveback_check(guest, launch->root, launch->hv, GIVEBACK_TIMEOUT_MS);
+	report(giveback, fail);
+}
+
+void launch_undo_define(struct launch *launch, struct fail *fail)
 {
 	CLEANUP(fail) struct fail ignored = { 0 };
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
 	bool is_active = false;
 
-	if (hv_is_active(launch->hv, launch->uuid, &is_active, &ignored) < 0 || is_active)
-		return;
-	if (vm != NULL)
+	if (ask_again(launch, &is_active) < 0) {
+		fail_add(fail, FAIL_HV, "the definition of VM \"%s\" is left as it is",
+			 launch->spec->name);
+		fail_cause(fail, "libvirt does not answer any more");
+		fail_hint(fail, "when it does: gpuvm list");
+	} else if (!is_active && vm != NULL) {
 		(void)hv_define(launch->hv, vm->domain->xml, &ignored);
-	else
+	} else if (!is_active) {
 		(void)hv_undefine(launch->hv, launch->uuid, launch->had_nvram, &ignored);
+	}
 }
