@@ -229,6 +229,30 @@ static void add_record(struct lease_records *records, struct lease_record *recor
 	memcpy(MEM_APPEND(into->gpus, into->gpu_count), address, DEVICE_ADDRESS_BYTES);
 }
 
+/*
+ * Whether a start holds the file @name, which is then open in *@ret_fd. What the caller could not look at for want
+ * of descriptors or memory counts, as does a file with a second name; the text of neither is read: -1.
+ */
+static bool is_claimed(int directory, const char *name, int *ret_fd)
+{
+	CLEANUP(fd)
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat info;
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+		return false;
+	/* A shared lock is refused exactly while a start holds its exclusive one. */
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		return false;
+	if (info.st_nlink == 1) {
+		*ret_fd = fd;
+		fd = -1;
+	}
+	return true;
+}
+
 struct lease_records *lease_scan(const char *directory)
 {
 	struct lease_records *records = mem_alloc(1, sizeof *records);
@@ -243,9 +267,7 @@ struct lease_records *lease_scan(const char *directory)
 		if (!device_parse_address(entry->d_name, address) ||
 		    !text_equal(address, entry->d_name))
 			continue;
-		fd = open_plain(dirfd(dir), entry->d_name, O_RDONLY);
-		/* A shared lock is refused exactly while a start holds its exclusive one. */
-		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		if (!is_claimed(dirfd(dir), entry->d_name, &fd))
 			continue;
 		read_record(fd, &record);
 		add_record(records, &record, address);

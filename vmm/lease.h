@@ -60,8 +60,8 @@ CLEANUP_DEFINE(lease_gate, struct lease_gate, lease_close)
 
 /*
  * The claims of all starts under way, one record per start. Needs no gate and no rights to write; what
- * cannot be read, a missing directory included, gives an empty list. A claim whose file is unreadable or
- * damaged still counts, without a name. Release with lease_records_free().
+ * may not be read, a missing directory included, gives an empty list. A claim whose file is damaged or has a
+ * second name still counts, without a name, and so does every GPU's file if there is no descriptor left. Release with lease_records_free().
  */
 struct lease_records *lease_scan(const char *directory);
 void lease_records_free(struct lease_records *records);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "tests/unit/scratch.h"
@@ -272,6 +273,50 @@ static void a_trap_in_place_of_a_file_is_refused(void **state)
 		assert_int_not_equal(access(nowhere, F_OK), 0);
 		assert_int_equal(gpus_claimed(directory), 0);
 	}
+}
+
+static void a_claim_with_a_second_name_counts(void **state)
+{
+	CLEANUP(scratch) char *directory = scratch_new();
+	CLEANUP(text) char *path = text_format("%s/%s", directory, GPU_A);
+	CLEANUP(text) char *second = text_format("%s/second", directory);
+	const struct claimer claimer = { directory, "a", "u-1", { GPU_A } };
+	struct fail fail = { 0 };
+	CLEANUP(lease_claim) struct lease_claim *held = claim(&claimer, &fail);
+	CLEANUP(lease_records) struct lease_records *records = NULL;
+
+	(void)state;
+	assert_non_null(held);
+	assert_int_equal(link(path, second), 0);
+	records = lease_scan(directory);
+	assert_int_equal(gpus_in(records), 1);
+	assert_null(records->records[0].name);
+	lease_release(STEAL(held));
+	assert_int_equal(gpus_claimed(directory), 0);
+}
+
+/* One descriptor is left, which the directory takes. */
+static int scan_without_descriptors(const void *directory)
+{
+	int spare = open("/", O_RDONLY | O_CLOEXEC);
+	const struct rlimit limit = { (rlim_t)spare + 1, (rlim_t)spare + 1 };
+
+	close(spare);
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 100;
+	return (int)gpus_claimed(directory);
+}
+
+static void what_cannot_be_looked_at_counts(void **state)
+{
+	CLEANUP(scratch) char *directory = scratch_new();
+	const struct claimer claimer = { directory, "a", "u-1", { GPU_A, GPU_B } };
+	struct fail fail = { 0 };
+
+	(void)state;
+	lease_release(claim(&claimer, &fail));
+	assert_int_equal(gpus_claimed(directory), 0);
+	assert_int_equal(scratch_as(0, scan_without_descriptors, directory), 2);
 }
 
 /* A file that somebody locks and fills as he likes: its GPU counts, its text is not believed. */
@@ -575,6 +620,8 @@ int main(void)
 		cmocka_unit_test(a_killed_claimer_leaves_nothing),
 		cmocka_unit_test(starts_are_told_apart),
 		cmocka_unit_test(a_trap_in_place_of_a_file_is_refused),
+		cmocka_unit_test(a_claim_with_a_second_name_counts),
+		cmocka_unit_test(what_cannot_be_looked_at_counts),
 		cmocka_unit_test(damaged_claims_count_without_a_name),
 		cmocka_unit_test(huge_claims_count_without_a_name),
 		cmocka_unit_test(other_names_are_nobodys_claim),
