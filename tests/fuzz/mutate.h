@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For fuzz drivers: what libFuzzer would do, as a program of its own that needs no clang:
- *     fuzz-NAME SECONDS SEED...    mutates the seed files for that long, by a fixed sequence.
+ *     fuzz-NAME SECONDS SEED...    mutates the seed files for that long, by a fixed sequence;
+ *                                  GPUVM_FUZZ_SECONDS in the environment counts instead.
  * With -fsanitize=fuzzer and -DGPUVM_LIBFUZZER only the driver's LLVMFuzzerTestOneInput() is there.
  */
 #ifndef GPUVM_TESTS_MUTATE_H
@@ -81,11 +82,12 @@ static inline size_t mutate_read_seed(const char *path, uint8_t *data)
 static inline int mutate_run(int argc, char **argv, const char *const *words)
 {
 	uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+	const char *seconds = getenv("GPUVM_FUZZ_SECONDS");
 	unsigned long runs = 0;
 	time_t end;
 
 	mutate_must(argc > 2, "usage: SECONDS SEED...");
-	end = time(NULL) + atoi(argv[1]);
+	end = time(NULL) + atoi(seconds == NULL ? argv[1] : seconds);
 	while (time(NULL) < end) {
 		/* Room for every change and what a change can reach beyond the length. */
 		uint8_t data[MUTATE_MOST_BYTES + 16 * 32 + 64] = { 0 };
