@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -196,11 +197,13 @@ static int decide(struct launch *launch, struct fail *fail)
 	return 0;
 }
 
-/* Where libvirt keeps a VM's UEFI variables, which a failed start must not lose. */
+/* Where libvirt keeps a VM's UEFI variables, which a failed start must not lose. What the caller may not see, as
+ * anybody but root, may be there. */
 static bool has_nvram(const struct launch *launch)
 {
 	return root_exists(launch->root, "/var/lib/libvirt/qemu/nvram/%s_VARS.fd",
-			   launch->spec->name);
+			   launch->spec->name) ||
+	       errno != ENOENT;
 }
 
 static int check_gpus(struct launch *launch, struct fail *fail)

@@ -42,6 +42,38 @@ static void first_contact_says_who_acts(void **state)
 	}
 }
 
+static void only_this_machines_system_daemon_is_asked(void **state)
+{
+	static const struct {
+		const char *uri;
+		bool is_elsewhere;
+	} cases[] = {
+		{ "qemu+ssh://gpu2/system", true },
+		{ "qemu://gpu2/system", true },
+		{ "qemu+ssh:///system", true },
+		{ "qemu+tls:///system", true },
+		{ "qemu:///session", true },
+		{ "qemu+unix:///session", true },
+		{ "qemu:///session?socket=/run/user/1000/libvirt-sock", true },
+		{ "qemu+unix://localhost/system", true },
+		{ "qemu+unix:///system?socket=/nonexistent/a+b", false },
+		{ "test:///default", false },
+		{ "nonsense", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		CLEANUP(fail) struct fail fail = { 0 };
+		CLEANUP(hv) struct hv *hv = NULL;
+
+		print_message("  %s\n", cases[i].uri);
+		(void)hv_open(cases[i].uri, HV_WRITE, &hv, &fail);
+		assert_int_equal(fail.kind == FAIL_USAGE, cases[i].is_elsewhere);
+		if (cases[i].is_elsewhere)
+			assert_fails(&fail, FAIL_USAGE, "leave --connect out");
+	}
+}
+
 static int open_is_not_permitted(const void *uri)
 {
 	CLEANUP(fail) struct fail fail = { 0 };
@@ -312,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_contact_says_who_acts),
+		cmocka_unit_test(only_this_machines_system_daemon_is_asked),
 		cmocka_unit_test(strangers_are_told_the_group),
 		cmocka_unit_test(domains_are_read),
 		cmocka_unit_test(a_pause_says_by_whom),

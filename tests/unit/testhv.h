@@ -37,9 +37,14 @@ int virDomainShutdownFlags(virDomainPtr domain, unsigned flags)
 	return virDomainShutdown(domain);
 }
 
+/* What the last one was undefined with. */
+static unsigned testhv_undefined_with;
+
 int virDomainUndefineFlags(virDomainPtr domain, unsigned flags)
 {
-	assert_true((flags & VIR_DOMAIN_UNDEFINE_NVRAM) != 0);
+	testhv_undefined_with = flags;
+	assert_int_equal((flags & VIR_DOMAIN_UNDEFINE_NVRAM) != 0,
+			 (flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) == 0);
 	assert_true((flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE) != 0);
 	assert_true((flags & VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA) != 0);
 	return virDomainUndefine(domain);
