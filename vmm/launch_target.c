@@ -13,6 +13,19 @@ bool launch_target_is_path(const char *target)
 	       (length > 4 && strcmp(target + length - 4, ".ini") == 0);
 }
 
+static int was_renamed(const struct launch *launch, struct fail *fail)
+{
+	CLEANUP(text) char *name = text_shell(launch->target);
+	CLEANUP(text) char *uri = text_shell(launch_uri(launch));
+
+	fail_add(fail, FAIL_SPEC, "VM \"%s\" was renamed", launch->target);
+	fail_cause(fail, "its spec still says name = %s", launch->spec->name);
+	return fail_hint(fail,
+			 "virsh -c %s domrename -- %s %s   or start it from a corrected file: "
+			 "gpuvm start FILE.ini",
+			 uri, name, launch->spec->name);
+}
+
 int launch_target_recall(struct launch *launch, struct fail *fail)
 {
 	const char *name = launch->target;
@@ -20,10 +33,13 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 	const struct guest *guest;
 
 	if (vm == NULL) {
+		CLEANUP(text) char *path = text_format("./%s", name);
+		CLEANUP(text) char *word = text_shell(path);
+
 		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
 		if (access(name, F_OK) == 0)
-			return fail_hint(fail, "to start the file of that name: gpuvm start ./%s",
-					 name);
+			return fail_hint(fail, "to start the file of that name: gpuvm start %s",
+					 word);
 		return fail_hint(fail, "see which there are: gpuvm list   start a new one from its "
 				       "file: gpuvm start FILE.ini");
 	}
@@ -39,12 +55,5 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 	if (spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
 		       fail) < 0)
 		return -1;
-	if (text_equal(launch->spec->name, name))
-		return 0;
-	fail_add(fail, FAIL_SPEC, "VM \"%s\" was renamed", name);
-	fail_cause(fail, "its spec still says name = %s", launch->spec->name);
-	return fail_hint(fail,
-			 "virsh -c %s domrename %s %s   or start it from a corrected file: "
-			 "gpuvm start FILE.ini",
-			 launch_uri(launch), name, launch->spec->name);
+	return text_equal(launch->spec->name, name) ? 0 : was_renamed(launch, fail);
 }
