@@ -44,7 +44,7 @@ static int open_subject(const struct finish_options *options, const char *name, 
 	subject->finish->name = text_printable(name, 0);
 	if (guest_parse(subject->domain->xml, &subject->finish->guest, fail) < 0)
 		return -1;
-	return owner_may(owner, subject->finish->guest, verb, options->force, fail);
+	return owner_may(owner, subject->finish->guest, options->uri, verb, options->force, fail);
 }
 
 /* Waits until the VM is off, at most until the timeout; tells once a second how long is left. */
@@ -72,6 +72,7 @@ static int did_not_go(const struct finish_options *options, const struct subject
 		      struct fail *fail)
 {
 	const char *name = subject->finish->name;
+	CLEANUP(text) char *word = text_shell(name);
 
 	fail_add(fail, FAIL_BUSY, "VM \"%s\" did not shut down within %u s", name,
 		 options->timeout_s);
@@ -82,7 +83,7 @@ static int did_not_go(const struct finish_options *options, const struct subject
 		fail_cause(fail, "the guest was asked by its power button and still runs");
 	return fail_hint(fail,
 			 "gpuvm stop --timeout %u %s   or cut its power: gpuvm stop --force %s",
-			 options->timeout_s * 2, name, name);
+			 options->timeout_s * 2, word, word);
 }
 
 /* Whether the guest went when asked. With force it is only asked if it can hear: if not, it has not gone. */
@@ -139,12 +140,13 @@ int finish_delete(const struct finish_options *options, const char *name,
 		  struct finish **ret_finish, struct fail *fail)
 {
 	__attribute__((cleanup(subject_cleanup))) struct subject subject = { 0 };
+	CLEANUP(text) char *word = text_shell(name);
 
 	if (open_subject(options, name, "delete", &subject, fail) < 0)
 		return -1;
 	if (subject.domain->is_active) {
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is running", name);
-		return fail_hint(fail, "gpuvm stop %s", name);
+		return fail_hint(fail, "gpuvm stop %s", word);
 	}
 	if (hv_undefine(subject.hv, subject.domain->uuid, false, fail) < 0)
 		return -1;

@@ -102,7 +102,8 @@ int launch_check_owner(struct launch *launch, struct fail *fail)
 
 	if (vm == NULL || launch->options.keep_owner)
 		return 0;
-	return owner_may(launch->owner, vm->guest, "start", launch->options.force, fail);
+	return owner_may(launch->owner, vm->guest, launch->options.uri, "start",
+			 launch->options.force, fail);
 }
 
 /* Whether the VM's name is free, or its own already; finds its UUID. */

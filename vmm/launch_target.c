@@ -45,7 +45,8 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 	}
 	guest = vm->guest;
 	if (guest->spec_text == NULL) {
-		if (owner_may(launch->owner, guest, "start", launch->options.force, fail) < 0)
+		if (owner_may(launch->owner, guest, launch->options.uri, "start",
+			      launch->options.force, fail) < 0)
 			return -1;
 		fail_add(fail, FAIL_SPEC, "the spec of VM \"%s\" is lost", guest->name);
 		fail_cause(fail, "somebody edited the VM's definition: gpuvm's record of the spec "

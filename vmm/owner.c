@@ -9,6 +9,7 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/hv.h"
 
 static unsigned caller_uid(void)
 {
@@ -41,20 +42,22 @@ void owner_free(struct owner *owner)
 	free(owner);
 }
 
-int owner_may(const struct owner *owner, const struct guest *guest, const char *verb, bool force,
-	      struct fail *fail)
+int owner_may(const struct owner *owner, const struct guest *guest, const char *uri,
+	      const char *verb, bool force, struct fail *fail)
 {
 	CLEANUP(text) char *name = text_printable(guest->name, 80);
+	CLEANUP(text) char *word = text_shell(name);
 
 	if (!guest->is_ours) {
 		fail_add(fail, FAIL_REFUSED, "VM \"%s\" is not gpuvm's", name);
 		fail_cause(fail, "its definition carries no gpuvm metadata: somebody made it with "
 				 "another tool");
-		return fail_hint(fail, "virsh -c qemu:///system dominfo %s", name);
+		return fail_hint(fail, "virsh -c %s dominfo %s", uri == NULL ? HV_URI_DEFAULT : uri,
+				 word);
 	}
 	if (guest->uid == owner->uid || force)
 		return 0;
 	fail_add(fail, FAIL_REFUSED, "VM \"%s\" belongs to %s", name, guest->user);
 	fail_cause(fail, "you are %s", owner->name);
-	return fail_hint(fail, "ask %s, or insist: gpuvm %s --force %s", guest->user, verb, name);
+	return fail_hint(fail, "ask %s, or insist: gpuvm %s --force %s", guest->user, verb, word);
 }

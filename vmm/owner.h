@@ -21,9 +21,10 @@ CLEANUP_DEFINE(owner, struct owner, owner_free)
 
 /*
  * Whether @owner may @verb ("stop", "delete", "start") the VM @guest: gpuvm's own only, and another user's
- * only with @force. FAIL_REFUSED otherwise, naming whose it is.
+ * only with @force. FAIL_REFUSED otherwise, naming whose it is. @uri is libvirt's, for the hint; NULL:
+ * HV_URI_DEFAULT.
  */
-int owner_may(const struct owner *owner, const struct guest *guest, const char *verb, bool force,
-	      struct fail *fail);
+int owner_may(const struct owner *owner, const struct guest *guest, const char *uri,
+	      const char *verb, bool force, struct fail *fail);
 
 #endif

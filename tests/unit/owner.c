@@ -71,31 +71,38 @@ static void only_ones_own_vm_may_be_touched(void **state)
 		unsigned vm_uid, caller_uid;
 		bool force, may;
 		const char *word;
+		const char *uri; /* NULL: the default */
 	} cases[] = {
-		{ "one's own", true, 1000, 1000, false, true, NULL },
-		{ "one's own by force", true, 1000, 1000, true, true, NULL },
-		{ "another's", true, 1000, 1001, false, false, "belongs to alice" },
-		{ "another's", true, 1000, 1001, false, false, "gpuvm stop --force vm\\x1b[2J" },
-		{ "another's, by root", true, 1000, 0, false, false, "you are bob" },
-		{ "another's by force", true, 1000, 1001, true, true, NULL },
+		{ "one's own", true, 1000, 1000, false, true, NULL, NULL },
+		{ "one's own by force", true, 1000, 1000, true, true, NULL, NULL },
+		{ "another's", true, 1000, 1001, false, false, "belongs to alice", NULL },
+		{ "another's", true, 1000, 1001, false, false, "gpuvm stop --force 'vm \\x1b[2J'",
+		  NULL },
+		{ "another's, by root", true, 1000, 0, false, false, "you are bob", NULL },
+		{ "another's by force", true, 1000, 1001, true, true, NULL, NULL },
 		{ "nobody's, as the record is damaged", true, UINT32_MAX, 0, false, false,
-		  "belongs to" },
-		{ "another tool's", false, 0, 0, false, false, "is not gpuvm's" },
-		{ "another tool's by force", false, 0, 0, true, false, "another tool" },
+		  "belongs to", NULL },
+		{ "another tool's", false, 0, 0, false, false, "is not gpuvm's", NULL },
+		{ "another tool's, the default daemon's", false, 0, 0, false, false,
+		  "virsh -c qemu:///system dominfo 'vm \\x1b[2J'", NULL },
+		{ "another tool's, another daemon's", false, 0, 0, false, false,
+		  "virsh -c qemu+unix:///system dominfo", "qemu+unix:///system" },
+		{ "another tool's by force", false, 0, 0, true, false, "another tool", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct owner owner = { cases[i].caller_uid, (char *)"bob" };
-		const struct guest guest = { .name = (char *)"vm\x1b[2J",
+		const struct guest guest = { .name = (char *)"vm \x1b[2J",
 					     .is_ours = cases[i].is_ours,
 					     .user = cases[i].is_ours ? (char *)"alice" : NULL,
 					     .uid = cases[i].vm_uid };
 		CLEANUP(fail) struct fail fail = { 0 };
 
 		print_message("  %s\n", cases[i].about);
-		assert_int_equal(owner_may(&owner, &guest, "stop", cases[i].force, &fail),
-				 cases[i].may ? 0 : -1);
+		assert_int_equal(
+			owner_may(&owner, &guest, cases[i].uri, "stop", cases[i].force, &fail),
+			cases[i].may ? 0 : -1);
 		if (!cases[i].may)
 			assert_fails(&fail, FAIL_REFUSED, cases[i].word);
 	}

@@ -34,9 +34,10 @@ static json_t *show_json(const struct cli *cli, const struct usage_vm *vm, const
 {
 	json_t *result = vm_json(vm, host);
 	CLEANUP(text) char *cpus = machine_cpus_format(vm->guest->vcpu_cpus);
+	CLEANUP(text) char *word = text_shell(vm->domain->name);
 	CLEANUP(text)
 	char *console = text_format("virsh -c %s console %s",
-				    cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, vm->domain->name);
+				    cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, word);
 
 	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
 	json_object_set_new(result, "spec", out_text_or_null(vm->guest->spec_file));
