@@ -56,7 +56,7 @@ static const struct fail_kind_row rows[FAIL_KINDS] = {
 			   .name = "refused",
 			   .title = "REFUSED",
 			   .actor = "user",
-			   .meaning = "refused by design" },
+			   .meaning = "refused by design, or the VM is not yours" },
 };
 
 const struct fail_kind_row *fail_kind_row(enum fail_kind kind)

@@ -23,7 +23,7 @@ enum fail_kind {
 	FAIL_BUSY,    /* exit 4: valid, but not now: it would fit if what is taken were freed */
 	FAIL_HOST,    /* exit 5: the host lacks something, or is too small even when empty */
 	FAIL_HV,      /* exit 6: libvirt refused; its text is the cause */
-	FAIL_REFUSED, /* exit 7: refused by design */
+	FAIL_REFUSED, /* exit 7: refused by design, or the VM is another user's or tool's */
 	FAIL_KINDS,
 };
 
