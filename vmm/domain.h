@@ -26,6 +26,7 @@ struct domain_identity {
 	const char *uuid; /* RFC 4122 text; NULL while planning a VM that is not defined yet */
 	const char *user; /* name of the owner */
 	unsigned uid;
+	const char *boot; /* the host's, for giveback.h; NULL: unknown */
 };
 
 /* A PCI address in the guest; bus is the index of a controller. */

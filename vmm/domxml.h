@@ -10,7 +10,8 @@
 
 /*
  * The domain's XML (libvirt formatdomain, 9.0), indented, with gpuvm's metadata: the owner, the spec's
- * text, file and folder, and per GPU each function with its former driver and override. The caller frees.
+ * text, file and folder, what CPUs its vCPUs were pinned to and in which boot of the host, and per GPU each
+ * function with its former driver and override. The caller frees.
  */
 char *domxml_format(const struct domain *domain);
 

@@ -19,6 +19,20 @@ static void add_function(xmlNodePtr gpu, const struct domain_hostdev *hostdev, x
 		domxml_attribute(function, "held", "yes");
 }
 
+/* What the start chose, against which edits and drivers are held later. */
+static void add_start(xmlNodePtr vm, const struct domain *domain, xmlNsPtr space)
+{
+	const struct placement *placement = domain->placement;
+	xmlNodePtr start = domxml_child_of(vm, "start", space);
+	CLEANUP(text) char *pins = NULL;
+
+	for (size_t i = 0; i < placement->vcpu_count; i++)
+		text_add(&pins, "%s%u", i == 0 ? "" : ",", placement->vcpus[i].cpu);
+	if (domain->identity.boot != NULL)
+		domxml_attribute(start, "boot", "%s", domain->identity.boot);
+	domxml_attribute(start, "pins", "%s", pins);
+}
+
 void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 {
 	const struct spec *spec = domain->spec;
@@ -35,6 +49,7 @@ void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 		domxml_child_of(vm, "autostart", space);
 	if (spec->threads == PLACE_WHOLE_CORES)
 		domxml_child_of(vm, "whole-cores", space);
+	add_start(vm, domain, space);
 	domxml_leaf(vm, "spec", "%s", spec->text);
 	node = xmlGetLastChild(vm);
 	xmlSetNs(node, space);

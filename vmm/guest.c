@@ -251,6 +251,7 @@ void guest_free(struct guest *guest)
 	free(guest->name);
 	free(guest->uuid);
 	free(guest->user);
+	free(guest->boot);
 	free(guest->spec_text);
 	free(guest->spec_file);
 	free(guest->spec_directory);

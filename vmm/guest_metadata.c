@@ -92,6 +92,35 @@ static bool has_function(const struct guest *guest, const char *address)
 	return false;
 }
 
+/* The vCPUs' pins as the record has them: a CPU each, by vCPU; NULL if one has no pin. The caller frees. */
+static char *pins_of(xmlXPathContext *context)
+{
+	CLEANUP(found) xmlXPathObject *found = guest_find(context, "/domain/cputune/vcpupin");
+	CLEANUP(text) char *pins = NULL;
+
+	for (size_t i = 0; i < guest_found_count(found); i++) {
+		xmlNode *node = found->nodesetval->nodeTab[i];
+		CLEANUP(text) char *vcpu = guest_attribute(node, "vcpu");
+		CLEANUP(text) char *cpus = guest_attribute(node, "cpuset");
+		unsigned number;
+
+		if (vcpu == NULL || cpus == NULL || guest_read_unsigned(vcpu, &number) < 0 ||
+		    number != i)
+			return NULL;
+		text_join(&pins, ",", cpus);
+	}
+	return STEAL(pins);
+}
+
+static void compare_pins(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(text) char *before = guest_text_at(context, METADATA "/g:start/@pins");
+	CLEANUP(text) char *pins = pins_of(context);
+
+	if (before != NULL && !text_equal(before, pins))
+		guest_add_problem(guest, mem_strdup("the vCPUs' pins were changed"));
+}
+
 /* What was edited since: libvirt lets anybody change the definition, and adds ports on its own. */
 static void compare(struct guest *guest, xmlXPathContext *context)
 {
@@ -114,6 +143,7 @@ static void compare(struct guest *guest, xmlXPathContext *context)
 		guest_add_problem(guest, text_format("PCI controller %s takes hot-plugged devices",
 						     index == NULL ? "?" : index));
 	}
+	compare_pins(guest, context);
 }
 
 /*
@@ -133,6 +163,7 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 	guest->autostart = guest_found_count(autostart) > 0;
 	cores = guest_find(context, METADATA "/g:whole-cores");
 	guest->keeps_cores = guest_found_count(cores) > 0;
+	guest->boot = guest_text_at(context, METADATA "/g:start/@boot");
 	read_owner(guest, context);
 	read_spec(guest, context);
 	read_functions(guest, context);

@@ -47,10 +47,14 @@ static void gpuvm_reads_back_what_it_wrote(void **state)
 	(void)state;
 	for (size_t i = 0; i < SAMPLES; i++) {
 		CLEANUP(sample) struct sample *sample = samples[i]();
-		const struct domain *domain = sample_build(sample);
-		CLEANUP(text) char *xml = domxml_format(domain);
-		CLEANUP(guest) struct guest *guest = parsed(xml);
+		const struct domain *domain = NULL;
+		CLEANUP(text) char *xml = NULL;
+		CLEANUP(guest) struct guest *guest = NULL;
 
+		sample->identity.boot = i % 2 == 0 ? "a boot" : NULL;
+		domain = sample_build(sample);
+		xml = domxml_format(domain);
+		guest = parsed(xml);
 		assert_true(guest->is_ours);
 		assert_string_equal(guest->name, sample->spec.name);
 		assert_true(text_equal(guest->uuid, sample->identity.uuid));
@@ -60,6 +64,7 @@ static void gpuvm_reads_back_what_it_wrote(void **state)
 		assert_string_equal(guest->spec_file, sample->spec.file);
 		assert_string_equal(guest->spec_directory, sample->spec.directory);
 		assert_int_equal(guest->autostart, sample->spec.autostart);
+		assert_true(text_equal(guest->boot, sample->identity.boot));
 		assert_int_equal(guest->vcpus, sample->spec.vcpus);
 		assert_int_equal(guest->memory_bytes, sample->spec.memory_bytes);
 		assert_string_equal(guest->serial_log, "/var/log/libvirt/qemu/train-serial.log");
@@ -137,6 +142,10 @@ static void edits_are_problems(void **state)
 		{ "<memballoon",
 		  "<controller type='pci' index='9' model='pcie-to-pci-bridge'/><memballoon",
 		  "PCI controller 9 takes hot-plugged devices" },
+		{ "<vcpupin vcpu=\"0\" cpuset=\"", "<vcpupin vcpu=\"0\" cpuset=\"1",
+		  "the vCPUs' pins were changed" },
+		{ "<vcpupin vcpu=\"1\"", "<vcpupin vcpu=\"2\"", "the vCPUs' pins were changed" },
+		{ "<vcpupin vcpu=\"1\"", "<vcpupon vcpu='1'", "the vCPUs' pins were changed" },
 		{ "uid=\"1000\"", "uid=\"-1\"", "gpuvm's record of the owner is malformed" },
 		{ " name=\"alice\"", "", "gpuvm's record of the owner is malformed" },
 		{ "directory=", "directori=", "gpuvm's record of the spec is malformed" },

@@ -156,7 +156,7 @@ static inline struct sample *sample_new(const char *name, const char *about)
 		.network_source = (char *)"default",
 	};
 	sample->identity = (struct domain_identity){ "8d0c4fd1-2e43-4d1a-9a55-6f0e1b2c3d4e",
-						     "alice", 1000 };
+						     "alice", 1000, NULL };
 	return sample;
 }
 
