@@ -127,10 +127,13 @@ int finish_stop(const struct finish_options *options, const char *name, struct f
 	if (!subject.domain->is_active) {
 		subject.finish->outcome = FINISH_WAS_OFF;
 	} else {
+		const struct giveback_means means = { .hv = subject.hv,
+						      .uri = options->uri,
+						      .timeout_ms = GIVEBACK_TIMEOUT_MS };
+
 		if (end(options, &subject, fail) < 0)
 			return -1;
-		subject.finish->giveback = giveback_check(subject.finish->guest, root, subject.hv,
-							  GIVEBACK_TIMEOUT_MS);
+		subject.finish->giveback = giveback_check(subject.finish->guest, root, &means);
 	}
 	*ret_finish = STEAL(subject.finish);
 	return 0;

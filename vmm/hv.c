@@ -262,16 +262,23 @@ int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail 
 	return 0;
 }
 
-int hv_reattach(struct hv *hv, const char *address, struct fail *fail)
+char *hv_node_name(const char *address)
 {
-	CLEANUP(text) char *name = text_format("pci_%s", address);
-	CLEANUP(text) char *what = text_format("%s cannot be given back to the host", address);
-	virNodeDevicePtr device;
-	int result;
+	char *name = text_format("pci_%s", address);
 
 	for (char *at = name; *at != '\0'; at++)
 		if (*at == ':' || *at == '.')
 			*at = '_';
+	return name;
+}
+
+int hv_reattach(struct hv *hv, const char *address, struct fail *fail)
+{
+	CLEANUP(text) char *name = hv_node_name(address);
+	CLEANUP(text) char *what = text_format("%s cannot be given back to the host", address);
+	virNodeDevicePtr device;
+	int result;
+
 	device = virNodeDeviceLookupByName(hv->connection, name);
 	if (device == NULL)
 		return hv_fail(fail, what);

@@ -96,6 +96,9 @@ int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *f
 /* Whether @uuid is active. An unknown domain is not. */
 int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail);
 
+/* What libvirt calls the PCI function at @address. The caller frees. */
+char *hv_node_name(const char *address);
+
 /* Tells the host's driver to take the PCI function back (virNodeDeviceReAttach). */
 int hv_reattach(struct hv *hv, const char *address, struct fail *fail);
 

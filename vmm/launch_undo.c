@@ -16,30 +16,6 @@ static int ask_again(struct launch *launch, bool *ret_active)
 	return hv_is_active(launch->hv, launch->uuid, ret_active, &ignored);
 }
 
-static bool is_in(const struct guest *guest, const char *address)
-{
-	for (size_t i = 0; i < guest->hostdev_count; i++)
-		if (text_equal(guest->hostdevs[i], address))
-			return true;
-	return false;
-}
-
-/* Whether a function of @guest is in a VM that runs: libvirt may have refused the start for just that. */
-static bool is_taken(const struct launch *launch, const struct guest *guest)
-{
-	CLEANUP(usage) struct usage *usage = NULL;
-	CLEANUP(fail) struct fail ignored = { 0 };
-
-	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
-		       launch->host->machine, launch->spec->name, &usage, &ignored) < 0)
-		return true;
-	for (size_t i = 0; i < usage->vm_count; i++)
-		for (size_t j = 0; usage->vms[i].domain->is_active && j < guest->hostdev_count; j++)
-			if (is_in(usage->vms[i].guest, guest->hostdevs[j]))
-				return true;
-	return false;
-}
-
 static void report(const struct giveback *giveback, struct fail *fail)
 {
 	for (size_t i = 0; i < giveback->count; i++) {
@@ -66,6 +42,9 @@ void launch_undo_start(struct launch *launch, struct fail *fail)
 	CLEANUP(giveback) struct giveback *giveback = NULL;
 	CLEANUP(guest) struct guest *guest = NULL;
 	CLEANUP(fail) struct fail ignored = { 0 };
+	struct giveback_means means = { .uri = launch->options.uri,
+					.lease_directory = launch->options.lease_directory,
+					.timeout_ms = GIVEBACK_TIMEOUT_MS };
 	bool is_active = false;
 
 	/* gpuvm's hook vetoes before a device is touched. */
@@ -76,9 +55,10 @@ void launch_undo_start(struct launch *launch, struct fail *fail)
 			  launch->spec->name, launch->spec->name);
 		return;
 	}
-	if (guest_parse(launch->xml, &guest, &ignored) < 0 || is_taken(launch, guest))
+	if (guest_parse(launch->xml, &guest, &ignored) < 0)
 		return;
-	giveback = giveback_check(guest, launch->root, launch->hv, GIVEBACK_TIMEOUT_MS);
+	means.hv = launch->hv;
+	giveback = giveback_check(guest, launch->root, &means);
 	report(giveback, fail);
 }
 

@@ -58,6 +58,7 @@ struct function {
 };
 
 #define NOW(driver)    DEVICE "/driver -> ../../drivers/" driver "\n"
+#define KEPT(driver)   "etc/driverctl.d/" GPU "\t" driver "\n"
 #define OVERRIDE(text) DEVICE "/driver_override\t" text "\n"
 
 static const struct function functions[] = {
@@ -76,7 +77,7 @@ static const struct function functions[] = {
 	  NULL, GIVEBACK_OVERRIDE_LOST, false, false, "vfio-pci",
 	  "sudo driverctl set-override " GPU " vfio-pci" },
 	{ "override erased, probed by another", "vfio-pci", "vfio-pci", NOW("nouveau"), NULL,
-	  GIVEBACK_OVERRIDE_LOST, false, true, "nouveau",
+	  GIVEBACK_OVERRIDE_LOST, false, false, "nouveau",
 	  "sudo driverctl set-override " GPU " vfio-pci" },
 	{ "libvirt fails", "nvidia", NULL, NOW("vfio-pci"), NULL, GIVEBACK_ELSEWHERE, false, true,
 	  "vfio-pci",
@@ -88,8 +89,24 @@ static const struct function functions[] = {
 	  " | sudo tee /sys/bus/pci/drivers/nvidia/bind" },
 	{ "none came", "nvidia", NULL, "", "", GIVEBACK_ELSEWHERE, false, true, NULL,
 	  "echo " GPU " | sudo tee /sys/bus/pci/drivers/nvidia/bind" },
-	{ "one came where none was", NULL, NULL, NOW("nouveau"), NULL, GIVEBACK_ELSEWHERE, false,
-	  true, "nouveau", "echo " GPU " | sudo tee /sys/bus/pci/drivers/nouveau/unbind" },
+	{ "one came where none was: it may be in use", NULL, NULL, NOW("nouveau"), "",
+	  GIVEBACK_ELSEWHERE, false, false, "nouveau",
+	  "echo " GPU " | sudo tee /sys/bus/pci/drivers/nouveau/unbind" },
+	{ "on a stub", "nvidia", NULL, NOW("pci-stub"), "nvidia", GIVEBACK_REPAIRED, true, true,
+	  "nvidia", NULL },
+	{ "on a variant of vfio-pci", "nvidia", NULL, NOW("vfio_x"), "nvidia", GIVEBACK_REPAIRED,
+	  true, true, "nvidia", NULL },
+	{ "libvirt's own override is left", "nvidia", NULL, NOW("vfio-pci") OVERRIDE("vfio-pci"),
+	  "nvidia", GIVEBACK_REPAIRED, true, true, "nvidia", NULL },
+	{ "driverctl was told since", "nvidia", NULL,
+	  NOW("vfio-pci") OVERRIDE("vfio-pci") KEPT("vfio-pci"), "nvidia", GIVEBACK_SAME, true,
+	  false, "vfio-pci", NULL },
+	{ "driverctl was told otherwise since", "nouveau", "nouveau",
+	  NOW("vfio-pci") OVERRIDE("vfio-pci") KEPT("vfio-pci"), "nouveau", GIVEBACK_SAME, true,
+	  false, "vfio-pci", NULL },
+	{ "driverctl was told something else", "nvidia", NULL,
+	  NOW("vfio-pci") OVERRIDE("vfio-pci") KEPT("nouveau"), "nvidia", GIVEBACK_REPAIRED, true,
+	  true, "nvidia", NULL },
 };
 
 static struct root *host_of(const struct function *function)
@@ -113,7 +130,9 @@ static void what_was_edited_away_is_left_alone(void **state)
 	const struct guest guest = { .functions = &before, .function_count = 1 };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(root) struct root *root = host_of(&functions[3]);
-	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, hv, 60000);
+	CLEANUP(giveback)
+	struct giveback *giveback = giveback_check(
+		&guest, root, &(struct giveback_means){ .hv = hv, .timeout_ms = 60000 });
 
 	(void)state;
 	assert_null(getenv("GPUVM_TEST_ASKED"));
@@ -137,13 +156,17 @@ static void each_function_is_judged(void **state)
 					     .hostdev_count = 1 };
 		CLEANUP(root) struct root *root = host_of(function);
 		CLEANUP(giveback)
-		struct giveback *giveback = giveback_check(&guest, root, hv, 1);
+		struct giveback *giveback = giveback_check(
+			&guest, root,
+			&(struct giveback_means){
+				.hv = hv, .lease_directory = "/nonexistent", .timeout_ms = 1 });
 
 		print_message("  %s\n", function->about);
 		assert_int_equal(giveback->count, 1);
 		assert_ptr_equal(giveback->functions[0].before, &before);
 		assert_int_equal(giveback->functions[0].state, function->state);
 		assert_int_equal(giveback->complete, function->complete);
+		assert_int_equal(giveback->fulfilled, function->complete);
 		assert_int_equal(getenv("GPUVM_TEST_ASKED") != NULL, function->is_asked);
 		assert_true(text_equal(giveback->functions[0].driver_now, function->driver_now));
 		assert_true(text_equal(giveback->functions[0].remedy, function->remedy));
@@ -158,12 +181,59 @@ static void without_libvirt_it_only_compares(void **state)
 		.functions = &before, .function_count = 1, .hostdevs = named, .hostdev_count = 1
 	};
 	CLEANUP(root) struct root *root = host_of(&functions[3]);
-	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 1);
+	const struct giveback_means means = { .uri = "test:///a b",
+					      .lease_directory = "/nonexistent",
+					      .timeout_ms = 1 };
+	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, &means);
 
 	(void)state;
 	assert_null(getenv("GPUVM_TEST_ASKED"));
 	assert_int_equal(giveback->functions[0].state, GIVEBACK_ELSEWHERE);
+	assert_string_equal(giveback->functions[0].remedy,
+			    "virsh -c 'test:///a b' nodedev-reattach pci_0000_17_00_0   or, if "
+			    "that does not help: echo " GPU
+			    " | sudo tee /sys/bus/pci/drivers/vfio-pci/unbind; echo " GPU
+			    " | sudo tee /sys/bus/pci/drivers/nvidia/bind");
 	assert_false(giveback->complete);
+}
+
+/* Between the guest's end and this look another VM may have started. */
+static void what_somebody_else_has_is_left_alone(void **state)
+{
+	static const char uuid[] = "11111111-2222-3333-4444-666666666666";
+	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text)
+	char *xml = testhv_xml(
+		"other", uuid, "",
+		"<hostdev mode='subsystem' type='pci' managed='yes'><source><address "
+		"domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>");
+
+	(void)state;
+	testhv_define(hv, xml);
+	testhv_start(hv, uuid);
+	/* Its own UUID: it does not count as somebody else. */
+	for (int own = 0; own <= 1; own++) {
+		const struct guest guest = { .uuid = own ? (char *)uuid : NULL,
+					     .functions = &before,
+					     .function_count = 1,
+					     .hostdevs = named,
+					     .hostdev_count = 1 };
+		CLEANUP(root) struct root *root = host_of(&functions[3]);
+		const struct giveback_means means = { .hv = hv,
+						      .lease_directory = "/nonexistent",
+						      .timeout_ms = 1 };
+		CLEANUP(giveback)
+		struct giveback *giveback = giveback_check(&guest, root, &means);
+
+		assert_int_equal(giveback->functions[0].state,
+				 own ? GIVEBACK_REPAIRED : GIVEBACK_TAKEN);
+		assert_int_equal(getenv("GPUVM_TEST_ASKED") != NULL, own);
+		assert_null(giveback->functions[0].remedy);
+		assert_true(giveback->complete);
+		assert_int_equal(giveback->fulfilled, own);
+	}
 }
 
 /* The host's other drivers say nothing of what was never given away. */
@@ -171,7 +241,9 @@ static void a_vm_without_record_has_nothing_to_give(void **state)
 {
 	const struct guest guest = { .function_count = 0 };
 	CLEANUP(root) struct root *root = host_of(&functions[3]);
-	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 60000);
+	CLEANUP(giveback)
+	struct giveback *giveback = giveback_check(&guest, root,
+						   &(struct giveback_means){ .timeout_ms = 60000 });
 
 	(void)state;
 	assert_int_equal(giveback->count, 0);
@@ -203,7 +275,9 @@ static void a_slow_driver_is_waited_for(void **state)
 	CLEANUP(root) struct root *root = host_of(&functions[4]);
 	CLEANUP(scratch_process)
 	struct scratch_process *kernel = scratch_spawn(bind_soon, root->dir);
-	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, hv, 20000);
+	CLEANUP(giveback)
+	struct giveback *giveback = giveback_check(
+		&guest, root, &(struct giveback_means){ .hv = hv, .timeout_ms = 20000 });
 
 	(void)state;
 	assert_non_null(kernel);
@@ -217,6 +291,7 @@ int main(void)
 		cmocka_unit_test(each_function_is_judged),
 		cmocka_unit_test(what_was_edited_away_is_left_alone),
 		cmocka_unit_test(without_libvirt_it_only_compares),
+		cmocka_unit_test(what_somebody_else_has_is_left_alone),
 		cmocka_unit_test(a_vm_without_record_has_nothing_to_give),
 		cmocka_unit_test(a_slow_driver_is_waited_for),
 	};

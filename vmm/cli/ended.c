@@ -25,6 +25,8 @@ static const char *state_name(enum giveback_state state)
 		return "same";
 	case GIVEBACK_REPAIRED:
 		return "repaired";
+	case GIVEBACK_TAKEN:
+		return "taken";
 	case GIVEBACK_OVERRIDE_LOST:
 		return "override lost";
 	case GIVEBACK_ELSEWHERE:
@@ -65,6 +67,9 @@ static void print_function(const struct giveback_function *function)
 	case GIVEBACK_REPAIRED:
 		out_line("  %s is back on %s, after libvirt was asked again",
 			 function->before->address, now);
+		return;
+	case GIVEBACK_TAKEN:
+		out_line("  %s is somebody else's by now: gpuvm gpus", function->before->address);
 		return;
 	case GIVEBACK_OVERRIDE_LOST:
 		out_note("  %s is on %s; libvirt erased its driver override \"%s\"\n  hint: %s",
