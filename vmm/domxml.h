@@ -8,6 +8,10 @@
 /* Namespace of gpuvm's element in <metadata>; guest.h reads it back. */
 #define DOMXML_NAMESPACE "urn:gpuvm:vm:1"
 
+/* An element of its own beside it, which a start's definition does not have: the record of drivers is fulfilled. */
+#define DOMXML_RETURNED         "urn:gpuvm:returned:1"
+#define DOMXML_RETURNED_ELEMENT "<returned/>"
+
 /*
  * The domain's XML (libvirt formatdomain, 9.0), indented, with gpuvm's metadata: the owner, the spec's
  * text, file and folder, what CPUs its vCPUs were pinned to and in which boot of the host, and per GPU each

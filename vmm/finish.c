@@ -9,7 +9,8 @@
 #include "vmm/hv.h"
 #include "vmm/owner.h"
 
-#define POLL_MS 200
+#define POLL_MS          200
+#define ENDED_TIMEOUT_MS 1000
 
 /* A VM by name, and the right to end it. */
 struct subject {
@@ -115,6 +116,17 @@ static int end(const struct finish_options *options, struct subject *subject, st
 	return hv_destroy(subject->hv, subject->domain->uuid, fail);
 }
 
+/* Those that were off when the subject was looked for; it may be one of them. */
+static void look_at_ended(const struct finish_options *options, const struct root *root,
+			  struct subject *subject)
+{
+	const struct giveback_means means = { .hv = subject->hv,
+					      .uri = options->uri,
+					      .timeout_ms = ENDED_TIMEOUT_MS };
+
+	subject->finish->aftermath = aftermath_check(subject->domains, root, &means);
+}
+
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,
 		struct fail *fail)
 {
@@ -134,7 +146,9 @@ int finish_stop(const struct finish_options *options, const char *name, struct f
 		if (end(options, &subject, fail) < 0)
 			return -1;
 		subject.finish->giveback = giveback_check(subject.finish->guest, root, &means);
+		aftermath_settle(subject.finish->guest, subject.finish->giveback, subject.hv);
 	}
+	look_at_ended(options, root, &subject);
 	*ret_finish = STEAL(subject.finish);
 	return 0;
 }
@@ -143,14 +157,18 @@ int finish_delete(const struct finish_options *options, const char *name,
 		  struct finish **ret_finish, struct fail *fail)
 {
 	__attribute__((cleanup(subject_cleanup))) struct subject subject = { 0 };
+	CLEANUP(root) struct root *root = NULL;
 	CLEANUP(text) char *word = text_shell(name);
 
-	if (open_subject(options, name, "delete", &subject, fail) < 0)
+	if (root_open(NULL, &root, fail) < 0 ||
+	    open_subject(options, name, "delete", &subject, fail) < 0)
 		return -1;
 	if (subject.domain->is_active) {
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is running", name);
 		return fail_hint(fail, "gpuvm stop %s", word);
 	}
+	/* Its record goes with it. */
+	look_at_ended(options, root, &subject);
 	if (hv_undefine(subject.hv, subject.domain->uuid, false, fail) < 0)
 		return -1;
 	subject.finish->outcome = FINISH_DELETED;
@@ -163,6 +181,7 @@ void finish_free(struct finish *finish)
 	if (finish == NULL)
 		return;
 	giveback_free(finish->giveback);
+	aftermath_free(finish->aftermath);
 	guest_free(finish->guest);
 	free(finish->name);
 	free(finish);

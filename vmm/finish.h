@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "vmm/aftermath.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
 #include "vmm/giveback.h"
@@ -32,7 +33,8 @@ struct finish {
 	enum finish_outcome outcome;
 	char *name;
 	struct guest *guest;
-	struct giveback *giveback; /* NULL unless it ran until now */
+	struct giveback *giveback;   /* NULL unless it ran until now */
+	struct aftermath *aftermath; /* of VMs that had ended before */
 };
 
 /*

@@ -39,6 +39,7 @@ struct guest {
 	char *spec_text, *spec_file, *spec_directory;
 	bool keeps_cores; /* gpuvm's: idle siblings of its vCPUs' cores are nobody else's */
 	bool autostart;   /* gpuvm's own, from the metadata */
+	bool is_returned; /* its functions were seen back on their drivers since it ended */
 	char *boot;       /* of the host, when gpuvm wrote the record; NULL: unknown */
 	unsigned vcpus;
 	uint64_t memory_bytes;

@@ -4,9 +4,12 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/domxml.h"
 #include "vmm/guest_internal.h"
 
 #define METADATA "/domain/metadata/g:vm[1]"
+#define RETURNED                                                                                   \
+	"/domain/metadata/*[local-name()='returned' and namespace-uri()='" DOMXML_RETURNED "']"
 
 static char *shown_attribute(xmlNode *node, const char *name)
 {
@@ -155,6 +158,7 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 	CLEANUP(found) xmlXPathObject *found = guest_find(context, METADATA);
 	CLEANUP(found) xmlXPathObject *autostart = NULL;
 	CLEANUP(found) xmlXPathObject *cores = NULL;
+	CLEANUP(found) xmlXPathObject *returned = NULL;
 
 	if (guest_found_count(found) == 0)
 		return;
@@ -163,6 +167,8 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 	guest->autostart = guest_found_count(autostart) > 0;
 	cores = guest_find(context, METADATA "/g:whole-cores");
 	guest->keeps_cores = guest_found_count(cores) > 0;
+	returned = guest_find(context, RETURNED);
+	guest->is_returned = guest_found_count(returned) > 0;
 	guest->boot = guest_text_at(context, METADATA "/g:start/@boot");
 	read_owner(guest, context);
 	read_spec(guest, context);

@@ -244,6 +244,19 @@ int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *f
 	return 0;
 }
 
+int hv_set_metadata(struct hv *hv, const char *uuid, const char *xml, const char *key,
+		    const char *uri, struct fail *fail)
+{
+	CLEANUP(domain) virDomainPtr domain = NULL;
+
+	if (lookup(hv, uuid, &domain, fail) < 0)
+		return -1;
+	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
+				 VIR_DOMAIN_AFFECT_CONFIG) < 0)
+		return hv_fail(fail, "libvirt does not keep what gpuvm notes about the VM");
+	return 0;
+}
+
 int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail)
 {
 	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);

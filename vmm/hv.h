@@ -93,6 +93,11 @@ int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail);
 /* Forgets the definition, its saved state and snapshots' metadata; its UEFI variables unless @keep_nvram. */
 int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *fail);
 
+/* Puts the element @xml of namespace @uri, written @key, into the metadata of the definition of @uuid, in place of
+ * the one of that namespace, if any. */
+int hv_set_metadata(struct hv *hv, const char *uuid, const char *xml, const char *key,
+		    const char *uri, struct fail *fail);
+
 /* Whether @uuid is active. An unknown domain is not. */
 int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail);
 

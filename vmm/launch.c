@@ -77,25 +77,6 @@ static int connect_for_plan(struct launch *launch, struct fail *fail)
 	return 0;
 }
 
-static int look_at_host(struct launch *launch, struct fail *fail)
-{
-	if (host_read(launch->root, &launch->host, fail) < 0)
-		return -1;
-	return policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail);
-}
-
-static int look_at_usage(struct launch *launch, struct fail *fail)
-{
-	const char *name = launch->by_path ? launch->spec->name : launch->target;
-
-	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
-		       launch->host->machine, name, &launch->usage, fail) < 0)
-		return -1;
-	if (!launch->root->live && launch->usage->domains == NULL)
-		launch->libvirt_unknown = mem_strdup("the host was read with --root");
-	return 0;
-}
-
 int launch_check_owner(struct launch *launch, struct fail *fail)
 {
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
@@ -179,7 +160,8 @@ static int decide(struct launch *launch, struct fail *fail)
 	struct place_request request = launch_request_place(spec, launch->policy, gpus);
 	struct domain_identity identity = { .uuid = launch->uuid,
 					    .user = launch->owner->name,
-					    .uid = launch->owner->uid };
+					    .uid = launch->owner->uid,
+					    .boot = launch->boot };
 	int result = place(&request, launch->host, &taken, &launch->placement, fail);
 
 	free(gpus);
@@ -242,8 +224,9 @@ static const struct step plan_steps[] = {
 	{ "root", NULL, open_root, NULL },
 	{ "spec", NULL, read_spec, NULL },
 	{ "connect", NULL, connect_for_plan, NULL },
-	{ "host", NULL, look_at_host, NULL },
-	{ "usage", NULL, look_at_usage, NULL },
+	{ "host", NULL, launch_look_at_host, NULL },
+	{ "usage", NULL, launch_look_at_usage, NULL },
+	{ "ended", NULL, launch_look_at_ended, NULL },
 	{ "identify", NULL, identify_for_plan, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "decide", NULL, decide, NULL },
@@ -256,8 +239,9 @@ static const struct step start_steps[] = {
 	{ "spec", NULL, read_spec, NULL },
 	{ "connect", NULL, connect_for_start, NULL },
 	{ "gate", "choosing GPUs, CPUs and memory", launch_gate_shut, NULL },
-	{ "host", NULL, look_at_host, NULL },
-	{ "usage", NULL, look_at_usage, NULL },
+	{ "host", NULL, launch_look_at_host, NULL },
+	{ "usage", NULL, launch_look_at_usage, NULL },
+	{ "ended", NULL, launch_look_at_ended, NULL },
 	{ "recall", NULL, recall_spec, NULL },
 	{ "identify", NULL, identify_for_start, NULL },
 	{ "check-host", NULL, check_host, NULL },
@@ -342,6 +326,8 @@ void launch_free(struct launch *launch)
 	domain_free(launch->domain);
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);
+	aftermath_free(launch->aftermath);
+	free(launch->boot);
 	usage_free(launch->usage);
 	policy_free(launch->policy);
 	host_free(launch->host);

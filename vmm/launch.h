@@ -16,6 +16,7 @@
 #include "firmware/descriptor.h"
 #include "topo/host.h"
 #include "topo/place.h"
+#include "vmm/aftermath.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
@@ -65,7 +66,9 @@ struct launch {
 	struct hv *hv;         /* NULL: libvirt was not asked */
 	char *libvirt_unknown; /* why it was not; NULL if it was */
 	struct usage *usage;
-	bool *disk_is_block; /* one per disk of the spec; all false in a plan */
+	struct aftermath *aftermath; /* of VMs that ended without gpuvm; mended by a start */
+	char *boot;                  /* of the host; NULL if unknown */
+	bool *disk_is_block;         /* one per disk of the spec; all false in a plan */
 	struct placement *placement;
 	struct descriptor *firmware;
 	struct domain *domain;

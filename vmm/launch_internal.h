@@ -8,6 +8,16 @@
 /* The URI in effect. Borrows. */
 const char *launch_uri(const struct launch *launch);
 
+/* Fill launch.host and launch.policy, launch.usage. */
+int launch_look_at_host(struct launch *launch, struct fail *fail);
+int launch_look_at_usage(struct launch *launch, struct fail *fail);
+
+/*
+ * Looks at VMs that ended without gpuvm, into launch.aftermath. Behind the gate it has repaired what it can, and then
+ * looks at host and usage again: what a function is on is recorded, so that it can go back there.
+ */
+int launch_look_at_ended(struct launch *launch, struct fail *fail);
+
 /* Whether the VM that libvirt knows by the spec's name is the caller's to start. */
 int launch_check_owner(struct launch *launch, struct fail *fail);
 

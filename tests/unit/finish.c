@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/finish.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "tests/unit/testhv.h"
+#include "vmm/domxml.h"
 
 #define UUID "11111111-2222-3333-4444-555555555555"
 
@@ -211,6 +213,77 @@ static void the_wait_is_counted_down(void **state)
 	assert_true(after.tv_sec - before.tv_sec >= 2);
 }
 
+#define ENDED "22222222-2222-3333-4444-555555555555"
+
+/* A record of this boot: of a function that this machine does not have, on @driver. The caller frees. */
+static char *record_of(const char *driver)
+{
+	CLEANUP(root) struct root *root = NULL;
+	CLEANUP(text) char *boot = NULL;
+	struct fail fail = { 0 };
+
+	assert_int_equal(root_open(NULL, &root, &fail), 0);
+	boot = giveback_boot(root);
+	assert_non_null(boot);
+	return text_format("<g:start boot='%s'/><g:gpu address='0000:fe:1f.7'>"
+			   "<g:function address='0000:fe:1f.7' %s/></g:gpu>",
+			   boot, driver);
+}
+
+static char *recorded(const char *name, const char *uuid, const char *driver)
+{
+	CLEANUP(text) char *record = record_of(driver);
+	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), record);
+
+	return testhv_xml(name, uuid, metadata,
+			  "<hostdev mode='subsystem' type='pci' managed='yes'><source><address "
+			  "domain='0' bus='0xfe' slot='0x1f' function='7'/></source></hostdev>");
+}
+
+/* The driver of a VM that ended before is told by the end of any other, whatever end that is. */
+static void vms_that_ended_before_are_looked_at(void **state)
+{
+	(void)state;
+	for (int deletes = 0; deletes <= 1; deletes++) {
+		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+		CLEANUP(text) char *ended = recorded("ended", ENDED, "driver='nosuch'");
+		CLEANUP(text) char *other = recorded("vm", UUID, "");
+		const struct finish_options options = { .uri = TESTHV, .timeout_s = 1 };
+		CLEANUP(finish) struct finish *finish = NULL;
+		struct fail fail = { 0 };
+
+		testhv_define(hv, ended);
+		testhv_define(hv, other);
+		assert_int_equal(
+			(deletes ? finish_delete : finish_stop)(&options, "vm", &finish, &fail), 0);
+		assert_int_equal(finish->aftermath->count, 1);
+		assert_string_equal(finish->aftermath->vms[0].guest->name, "ended");
+		assert_int_equal(finish->aftermath->vms[0].giveback->functions[0].state,
+				 GIVEBACK_ELSEWHERE);
+	}
+}
+
+static void a_stop_notes_that_all_came_back(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *xml = recorded("vm", UUID, "");
+	CLEANUP(text) char *before = NULL;
+	CLEANUP(text) char *after = NULL;
+	const struct finish_options options = { .uri = TESTHV, .timeout_s = 1 };
+	CLEANUP(finish) struct finish *finish = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	testhv_define(hv, xml);
+	testhv_start(hv, UUID);
+	before = testhv_everything(hv);
+	assert_null(strstr(before, DOMXML_RETURNED));
+	assert_int_equal(finish_stop(&options, "vm", &finish, &fail), 0);
+	assert_int_equal(finish->giveback->count, 1);
+	after = testhv_everything(hv);
+	assert_non_null(strstr(after, DOMXML_RETURNED));
+}
+
 static void a_paused_guest_is_not_waited_for(void **state)
 {
 	const struct vm vm = { .name = "deaf", .is_ours = true, .is_mine = true, .start = PAUSED };
@@ -236,6 +309,8 @@ int main(void)
 		cmocka_unit_test(vms_are_deleted),
 		cmocka_unit_test(a_vm_that_is_not_there_is_a_usage_error),
 		cmocka_unit_test(the_wait_is_counted_down),
+		cmocka_unit_test(vms_that_ended_before_are_looked_at),
+		cmocka_unit_test(a_stop_notes_that_all_came_back),
 		cmocka_unit_test(a_paused_guest_is_not_waited_for),
 	};
 

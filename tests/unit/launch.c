@@ -423,6 +423,67 @@ static void a_start_under_way_is_respected(void **state)
 	scratch_kill(process);
 }
 
+#define GPU_DRIVER "/sys/bus/pci/devices/0000:17:00.0/driver"
+
+static void bind(const char *driver)
+{
+	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
+
+	(void)unlink(GPU_DRIVER);
+	assert_int_equal(symlink(target, GPU_DRIVER), 0);
+}
+
+virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr connection, const char *name)
+{
+	assert_string_equal(name, "pci_0000_17_00_0");
+	return (virNodeDevicePtr)connection;
+}
+
+int virNodeDeviceFree(virNodeDevicePtr device)
+{
+	(void)device;
+	return 0;
+}
+
+int virNodeDeviceReAttach(virNodeDevicePtr device)
+{
+	(void)device;
+	bind("nvidia");
+	return 0;
+}
+
+/* A start that took the stuck driver for the right one would never give the GPU back. */
+static void a_driver_that_stayed_is_given_back_first(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text)
+	char *spec = scratch_write(
+		"", "vm.ini",
+		"[vm]\nname = vm\nvcpus = 4\nmemory = 4 GiB\n[gpu]\naddress = "
+		"0000:17:00.0\n[disk]\nimage = /vm.qcow2\n[network]\nsource = none\n");
+	CLEANUP(launch) struct launch *first = NULL;
+	CLEANUP(launch) struct launch *planned = NULL;
+	CLEANUP(launch) struct launch *again = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	bind("nvidia");
+	if (launch_start(&live, spec, &first, &fail) < 0)
+		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_int_equal(first->aftermath->count, 0);
+	assert_string_equal(first->boot, "a-boot");
+	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
+	bind("vfio-pci");
+	assert_int_equal(launch_plan(&live, spec, &planned, &fail), 0);
+	assert_int_equal(planned->aftermath->count, 1);
+	assert_false(planned->aftermath->has_repaired);
+	if (launch_start(&live, spec, &again, &fail) < 0)
+		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_int_equal(again->aftermath->count, 1);
+	assert_true(again->aftermath->has_repaired);
+	assert_non_null(strstr(again->xml, "address=\"0000:17:00.0\" driver=\"nvidia\""));
+}
+
 static int starts(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +492,7 @@ static int starts(void)
 		cmocka_unit_test(a_known_vm_that_fails_is_as_before),
 		cmocka_unit_test(checks_come_before_changes),
 		cmocka_unit_test(a_start_under_way_is_respected),
+		cmocka_unit_test(a_driver_that_stayed_is_given_back_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "vmm/lease.h"
 
 #define LIVEHOST_LEASES "/leases"
+#define LIVEHOST_BOOT   "a-boot"
 
 /* A VM with one GPU and the disk /vm.qcow2. */
 #define LIVEHOST_SPEC(name, image)                                                                 \
@@ -62,8 +63,11 @@ static inline void livehost_furnish(const char *directory)
 {
 	CLEANUP(text) char *dev = text_format("%s/dev", directory);
 	CLEANUP(text) char *leases = text_format("%s" LIVEHOST_LEASES, directory);
+	CLEANUP(text) char *random = text_format("%s/proc/sys/kernel/random", directory);
 
 	(void)mkdir(dev, 0755);
+	(void)mkdir(random, 0755);
+	free(scratch_write(random, "boot_id", LIVEHOST_BOOT "\n"));
 	assert_int_equal(mkdir(leases, 0755), 0);
 	free(scratch_write(dev, "kvm", ""));
 	free(scratch_write(directory, "vm.qcow2", ""));

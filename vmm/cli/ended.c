@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/cli/ended.h"
 
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 
 static const char *outcome_name(enum finish_outcome outcome)
@@ -18,40 +19,16 @@ static const char *outcome_name(enum finish_outcome outcome)
 	return "unknown";
 }
 
-static const char *state_name(enum giveback_state state)
-{
-	switch (state) {
-	case GIVEBACK_SAME:
-		return "same";
-	case GIVEBACK_REPAIRED:
-		return "repaired";
-	case GIVEBACK_TAKEN:
-		return "taken";
-	case GIVEBACK_OVERRIDE_LOST:
-		return "override lost";
-	case GIVEBACK_ELSEWHERE:
-		return "elsewhere";
-	}
-	return "unknown";
-}
-
 json_t *ended_json(const struct finish *finish)
 {
 	json_t *functions = json_array();
 
-	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++) {
-		const struct giveback_function *function = &finish->giveback->functions[i];
-
-		json_array_append_new(
-			functions,
-			json_pack("{s:s, s:o, s:o, s:s, s:o}", "address", function->before->address,
-				  "driver_before", out_text_or_null(function->before->driver),
-				  "driver_now", out_text_or_null(function->driver_now), "state",
-				  state_name(function->state), "remedy",
-				  out_text_or_null(function->remedy)));
-	}
-	return json_pack("{s:s, s:s, s:o}", "name", finish->name, "outcome",
-			 outcome_name(finish->outcome), "functions", functions);
+	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
+		json_array_append_new(functions,
+				      given_back_function_json(&finish->giveback->functions[i]));
+	return json_pack("{s:s, s:s, s:o, s:o}", "name", finish->name, "outcome",
+			 outcome_name(finish->outcome), "functions", functions, "given_back",
+			 given_back_json(finish->aftermath));
 }
 
 static void print_function(const struct giveback_function *function)
@@ -101,4 +78,5 @@ void ended_print(const struct finish *finish)
 	}
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		print_function(&finish->giveback->functions[i]);
+	given_back_print(finish->aftermath);
 }

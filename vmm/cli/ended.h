@@ -7,10 +7,11 @@
 
 #include "vmm/finish.h"
 
-/* name, outcome, functions (driver before and now, state, remedy). New reference. */
+/* name, outcome, functions (driver before and now, state, remedy), given_back (the same of other VMs). New reference. */
 json_t *ended_json(const struct finish *finish);
 
-/* One line, and one per function; what did not come back goes to standard error with its remedy. */
+/* One line, and one per function; what did not come back goes to standard error with its remedy, that
+ * of other VMs included. */
 void ended_print(const struct finish *finish);
 
 #endif

@@ -9,6 +9,7 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/holders.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/pcie_json.h"
@@ -219,6 +220,7 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(usage) struct usage *usage = NULL;
 	CLEANUP(pcie) struct pcie *pcie = NULL;
 	CLEANUP(holder_list) struct holder_list *users = NULL;
+	CLEANUP(aftermath) struct aftermath *aftermath = NULL;
 	CLEANUP(text) char *unknown = NULL;
 	struct place_taken taken;
 	json_t *rows;
@@ -229,16 +231,19 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	pcie = pcie_read(root, host->devices, host->gpus);
 	users = read_users(root, host, &unknown);
 	taken = usage_taken(usage);
+	aftermath = given_back_read(cli, root, usage);
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
 		json_array_append_new(rows,
 				      gpu_json(host, pcie, &host->gpus->gpus[i], &taken, users));
 	if (cli->json) {
-		out_json(json_pack("{s:o, s:b, s:o}", "gpus", rows, "has_iommu", host->has_iommu,
-				   "holders_unknown", out_text_or_null(unknown)));
+		out_json(json_pack("{s:o, s:b, s:o, s:o}", "gpus", rows, "has_iommu",
+				   host->has_iommu, "holders_unknown", out_text_or_null(unknown),
+				   "given_back", given_back_json(aftermath)));
 		return 0;
 	}
 	print(host, rows, unknown);
+	given_back_print(aftermath);
 	json_decref(rows);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/vm.h"
 #include "vmm/usage.h"
@@ -103,6 +104,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(host) struct host *host = NULL;
 	CLEANUP(hv) struct hv *hv = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(aftermath) struct aftermath *aftermath = NULL;
 	json_t *rows;
 
 	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
@@ -110,15 +112,18 @@ int list_run(const struct cli *cli, struct fail *fail)
 	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
 	hv_domains_mark_saved(hv, usage->domains);
+	aftermath = given_back_read(cli, root, usage);
 	rows = rows_of(usage, host);
 	if (cli->json) {
-		out_json(json_pack("{s:o}", "vms", rows));
+		out_json(json_pack("{s:o, s:o}", "vms", rows, "given_back",
+				   given_back_json(aftermath)));
 		return 0;
 	}
 	if (json_array_size(rows) == 0)
 		out_line("No VMs yet. Start one from its file: gpuvm start FILE.ini");
 	else
 		out_table(columns, sizeof columns / sizeof *columns, rows);
+	given_back_print(aftermath);
 	json_decref(rows);
 	return 0;
 }

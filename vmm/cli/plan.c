@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/cli/cli.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/result.h"
 #include "vmm/launch.h"
@@ -13,6 +14,8 @@ int plan_run(const struct cli *cli, struct fail *fail)
 	if (launch_plan(&options, cli->args[0], &launch, fail) < 0)
 		return -1;
 	plan = result_plan(launch);
+	json_object_set_new(plan, "given_back", given_back_json(launch->aftermath));
+	given_back_print(launch->aftermath);
 	if (cli->json) {
 		if (cli->xml)
 			json_object_set_new(plan, "xml", json_string(launch->xml));

@@ -6,6 +6,7 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/vm.h"
 #include "vmm/usage.h"
@@ -93,6 +94,7 @@ int show_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(host) struct host *host = NULL;
 	CLEANUP(hv) struct hv *hv = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
+	CLEANUP(aftermath) struct aftermath *aftermath = NULL;
 	const struct usage_vm *vm;
 	json_t *result;
 
@@ -106,12 +108,15 @@ int show_run(const struct cli *cli, struct fail *fail)
 		fail_add(fail, FAIL_USAGE, "gpuvm has no VM named \"%s\"", cli->args[0]);
 		return fail_hint(fail, "gpuvm list");
 	}
+	aftermath = given_back_read(cli, root, usage);
 	result = show_json(cli, vm, host);
+	json_object_set_new(result, "given_back", given_back_json(aftermath));
 	if (cli->json) {
 		out_json(result);
 		return 0;
 	}
 	print(result);
+	given_back_print(aftermath);
 	json_decref(result);
 	return 0;
 }

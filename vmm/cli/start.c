@@ -5,6 +5,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/result.h"
 #include "vmm/guest.h"
@@ -38,6 +39,7 @@ static json_t *started_json(const struct cli *cli, const struct launch *launch)
 	json_object_set_new(result, "console", json_string(console));
 	json_object_set_new(result, "seconds_create", json_real(launch->seconds_create));
 	json_object_set_new(result, "seconds_total", json_real(launch->seconds_total));
+	json_object_set_new(result, "given_back", given_back_json(launch->aftermath));
 	return result;
 }
 
@@ -76,9 +78,12 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 					  .by_name = at_boot,
 					  .progress = cli->json ? NULL : progress };
 
-	if (launch_start(&options, target, &launch, fail) < 0)
-		return -1;
+	int code = launch_start(&options, target, &launch, fail);
+
 	out_progress_end();
+	given_back_print(launch->aftermath);
+	if (code < 0)
+		return -1;
 	if (cli->json)
 		*ret_json = started_json(cli, launch);
 	else

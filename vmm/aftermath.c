@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/aftermath.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/domxml.h"
+
+/* Without its own failure: a note that is missing only means that the next command looks again. */
+void aftermath_settle(const struct guest *guest, const struct giveback *giveback, struct hv *hv)
+{
+	CLEANUP(fail) struct fail ignored = { 0 };
+
+	if (giveback->fulfilled && guest->uuid != NULL)
+		(void)hv_set_metadata(hv, guest->uuid, DOMXML_RETURNED_ELEMENT, "gpuvm-returned",
+				      DOMXML_RETURNED, &ignored);
+}
+
+/* The VM's record if it is worth comparing. */
+static struct guest *record_of(const struct hv_domain *domain, const char *boot)
+{
+	CLEANUP(guest) struct guest *guest = NULL;
+	CLEANUP(fail) struct fail unreadable = { 0 };
+
+	if (domain->is_active || strstr(domain->xml, DOMXML_NAMESPACE) == NULL ||
+	    guest_parse(domain->xml, &guest, &unreadable) < 0 || !guest->is_ours ||
+	    guest->is_returned || guest->function_count == 0 || guest->boot == NULL ||
+	    !text_equal(guest->boot, boot))
+		return NULL;
+	return STEAL(guest);
+}
+
+static bool has_repaired(const struct giveback *giveback)
+{
+	for (size_t i = 0; i < giveback->count; i++)
+		if (giveback->functions[i].state == GIVEBACK_REPAIRED)
+			return true;
+	return false;
+}
+
+static void look_at(struct aftermath *aftermath, struct guest *guest, const struct root *root,
+		    const struct giveback_means *means)
+{
+	struct giveback *giveback = giveback_check(guest, root, means);
+	bool repaired = has_repaired(giveback);
+
+	if (means->hv != NULL)
+		aftermath_settle(guest, giveback, means->hv);
+	if (giveback->complete && !repaired) {
+		giveback_free(giveback);
+		guest_free(guest);
+		return;
+	}
+	*MEM_APPEND(aftermath->vms, aftermath->count) =
+		(struct aftermath_vm){ .guest = guest, .giveback = giveback };
+	aftermath->has_repaired |= repaired;
+}
+
+struct aftermath *aftermath_check(const struct hv_domains *domains, const struct root *root,
+				  const struct giveback_means *means)
+{
+	struct aftermath *aftermath = mem_alloc(1, sizeof *aftermath);
+	CLEANUP(text) char *boot = giveback_boot(root);
+	struct giveback_means known = *means;
+
+	known.domains = domains;
+	for (size_t i = 0; domains != NULL && i < domains->count; i++) {
+		struct guest *guest = record_of(&domains->domains[i], boot);
+
+		if (guest != NULL)
+			look_at(aftermath, guest, root, &known);
+	}
+	return aftermath;
+}
+
+void aftermath_free(struct aftermath *aftermath)
+{
+	if (aftermath == NULL)
+		return;
+	for (size_t i = 0; i < aftermath->count; i++) {
+		giveback_free(aftermath->vms[i].giveback);
+		guest_free(aftermath->vms[i].guest);
+	}
+	free(aftermath->vms);
+	free(aftermath);
+}
