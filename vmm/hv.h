@@ -67,6 +67,10 @@ CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 /* Asks which of them have a state saved by virsh managedsave. What libvirt does not tell is taken for none. */
 void hv_domains_mark_saved(struct hv *hv, struct hv_domains *domains);
 
+/* The definition of @uuid: what its next start would use, if gpuvm did not write it anew. NULL if it has none, or is
+ * gone. The caller frees. */
+char *hv_definition(struct hv *hv, const char *uuid);
+
 /* The one named @name, or NULL. Borrows. */
 const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const char *name);
 

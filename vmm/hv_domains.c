@@ -167,6 +167,15 @@ const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const 
 	return NULL;
 }
 
+char *hv_definition(struct hv *hv, const char *uuid)
+{
+	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+
+	if (domain == NULL || virDomainIsPersistent(domain) != 1)
+		return NULL;
+	return virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+}
+
 uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)
 {
 	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);

@@ -257,17 +257,17 @@ static const struct step start_steps[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-static void tell(const struct launch *launch, const struct step *step)
+void launch_say(const struct launch *launch, const char *step, const char *says)
 {
 	if (launch->options.progress != NULL)
-		launch->options.progress(launch->options.progress_data, step->name, step->says);
+		launch->options.progress(launch->options.progress_data, step, says);
 }
 
 /* A VM that runs already needs no further step. */
 static int run(struct launch *launch, const struct step *steps, struct fail *fail)
 {
 	for (size_t i = 0; steps[i].name != NULL && launch->outcome != LAUNCH_WAS_RUNNING; i++) {
-		tell(launch, &steps[i]);
+		launch_say(launch, steps[i].name, steps[i].says);
 		if (steps[i].run(launch, fail) == 0)
 			continue;
 		for (i++; i-- > 0;)

@@ -94,7 +94,7 @@ int launch_plan(const struct launch_options *options, const char *path, struct l
 
 /*
  * Starts @target: a spec's path (it has a '/' or ends in ".ini"), else the name of a VM that was started
- * before, whose spec is in its metadata. Waits for another start that is choosing. All or nothing.
+ * before, whose spec is in its metadata, or in its file if that was changed since (pending.h). Waits for another start that is choosing. All or nothing.
  * *@ret_launch is always set. Release with launch_free().
  */
 int launch_start(const struct launch_options *options, const char *target,

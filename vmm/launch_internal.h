@@ -5,6 +5,9 @@
 
 #include "vmm/launch.h"
 
+/* Tells whoever waits that @step is under way; @says as in launch.h. */
+void launch_say(const struct launch *launch, const char *step, const char *says);
+
 /* The URI in effect. Borrows. */
 const char *launch_uri(const struct launch *launch);
 

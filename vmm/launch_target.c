@@ -4,6 +4,7 @@
 
 #include "vmm/base/text.h"
 #include "vmm/launch_internal.h"
+#include "vmm/pending.h"
 
 bool launch_target_is_path(const char *target)
 {
@@ -24,6 +25,19 @@ static int was_renamed(const struct launch *launch, struct fail *fail)
 			 "virsh -c %s domrename -- %s %s   or start it from a corrected file: "
 			 "gpuvm start FILE.ini",
 			 uri, name, launch->spec->name);
+}
+
+/* The recorded one, or the file's if that was changed since. */
+static int parse_spec_of(struct launch *launch, const struct guest *guest, struct fail *fail)
+{
+	CLEANUP(text) char *changed = pending_spec(guest);
+	CLEANUP(text) char *file = pending_file(guest);
+
+	if (changed == NULL)
+		return spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text,
+				  &launch->spec, fail);
+	launch_say(launch, "recall", "its spec has changed: reading the file again");
+	return spec_parse(file, guest->spec_directory, changed, &launch->spec, fail);
 }
 
 int launch_target_recall(struct launch *launch, struct fail *fail)
@@ -53,8 +67,7 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 				 "is missing or malformed");
 		return fail_hint(fail, "start it from its file again: gpuvm start FILE.ini");
 	}
-	if (spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &launch->spec,
-		       fail) < 0)
+	if (parse_spec_of(launch, guest, fail) < 0)
 		return -1;
 	return text_equal(launch->spec->name, name) ? 0 : was_renamed(launch, fail);
 }

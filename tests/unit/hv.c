@@ -165,6 +165,35 @@ static void domains_are_read(void **state)
 	assert_null(hv_domains_find(domains, "vm1"));
 }
 
+/* An edit while it runs shows in the definition only. */
+static void a_definition_is_not_what_runs(void **state)
+{
+	CLEANUP(scratch) char *scratch = scratch_new();
+	CLEANUP(text) char *before = testhv_xml("vm", UUID, "", "");
+	CLEANUP(text)
+	char *after = testhv_xml("vm", UUID, "<description>edited</description>", "");
+	CLEANUP(text)
+	char *transient = testhv_xml("gone", "11111111-2222-3333-4444-000000000077",
+				     "<test:transient/>", "");
+	CLEANUP(text) char *uri = testhv_node(scratch, transient);
+	CLEANUP(hv) struct hv *hv = testhv_open(uri);
+	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
+	CLEANUP(text) char *definition = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	testhv_define(hv, before);
+	testhv_start(hv, UUID);
+	testhv_define(hv, after);
+	definition = hv_definition(hv, UUID);
+	assert_non_null(definition);
+	assert_true(text_contains(definition, "edited"));
+	assert_int_equal(hv_domains_read(hv, &domains, &fail), 0);
+	assert_false(text_contains(hv_domains_find(domains, "vm")->xml, "edited"));
+	assert_null(hv_definition(hv, "11111111-2222-3333-4444-000000000077"));
+	assert_null(hv_definition(hv, "11111111-2222-3333-4444-000000000099"));
+}
+
 static void a_pause_says_by_whom(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
@@ -347,6 +376,7 @@ int main(void)
 		cmocka_unit_test(only_this_machines_system_daemon_is_asked),
 		cmocka_unit_test(strangers_are_told_the_group),
 		cmocka_unit_test(domains_are_read),
+		cmocka_unit_test(a_definition_is_not_what_runs),
 		cmocka_unit_test(a_pause_says_by_whom),
 		cmocka_unit_test(states_have_names),
 		cmocka_unit_test(a_vm_lives_and_ends),

@@ -423,6 +423,83 @@ static void a_start_under_way_is_respected(void **state)
 	scratch_kill(process);
 }
 
+/* Whoever starts it by its name gets what the file says by now; a file that is wrong by now is named. */
+static void a_changed_spec_applies_at_the_next_start(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *spec = write_spec("vm");
+	CLEANUP(text) char *text = text_format(SPEC_OF("%s", "/vm.qcow2") "# more\n", "vm");
+	CLEANUP(launch) struct launch *first = NULL;
+	CLEANUP(launch) struct launch *second = NULL;
+	CLEANUP(launch) struct launch *third = NULL;
+	CLEANUP(fail) struct fail wrong = { 0 };
+	struct fail fail = { 0 };
+
+	(void)state;
+	assert_int_equal(launch_start(&live, spec, &first, &fail), 0);
+	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
+	free(scratch_write("", "vm.ini", text));
+	if (launch_start(&live, "vm", &second, &fail) < 0)
+		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_int_equal(second->outcome, LAUNCH_STARTED);
+	assert_string_equal(second->spec->text, text);
+	assert_string_equal(second->uuid, first->uuid);
+	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
+	free(scratch_write("", "vm.ini", "[vm]\nname = vm\n"));
+	assert_int_equal(launch_start(&live, "vm", &third, &wrong), -1);
+	assert_int_equal(wrong.kind, FAIL_SPEC);
+	assert_string_equal(wrong.items[0].file, "/vm.ini");
+}
+
+/* A hostdev attached to the definition, and pins moved, are gone with the next start. */
+static void an_edited_definition_is_repaired(void **state)
+{
+	static const struct {
+		const char *from, *to, *problem;
+	} edits[] = {
+		{ "<memballoon",
+		  "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' "
+		  "bus='0x65' slot='0' function='0'/></source></hostdev><memballoon",
+		  "0000:65:00.0 was added" },
+		{ "<vcpupin vcpu='0' cpuset='", "<vcpupin vcpu='0' cpuset='1",
+		  "the vCPUs' pins were changed" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(edits); i++) {
+		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+		CLEANUP(text) char *spec = write_spec("vm");
+		CLEANUP(launch) struct launch *first = NULL;
+		CLEANUP(launch) struct launch *second = NULL;
+		CLEANUP(text) char *defined = NULL;
+		CLEANUP(text) char *edited = NULL;
+		CLEANUP(text) char *repaired = NULL;
+		CLEANUP(guest) struct guest *before = NULL;
+		CLEANUP(guest) struct guest *after = NULL;
+		struct fail fail = { 0 };
+		const char *at;
+
+		assert_int_equal(launch_start(&live, spec, &first, &fail), 0);
+		defined = hv_definition(hv, first->uuid);
+		at = strstr(defined, edits[i].from);
+		assert_non_null(at);
+		edited = text_format("%.*s%s%s", (int)(at - defined), defined, edits[i].to,
+				     at + strlen(edits[i].from));
+		/* As virsh edit does: while it runs, for the next start. */
+		testhv_define(hv, edited);
+		assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
+		free(edited);
+		edited = hv_definition(hv, first->uuid);
+		assert_int_equal(guest_parse(edited, &before, &fail), 0);
+		assert_int_equal(before->problem_count, 1);
+		assert_string_equal(before->problems[0], edits[i].problem);
+		assert_int_equal(launch_start(&live, i == 0 ? "vm" : spec, &second, &fail), 0);
+		repaired = hv_definition(hv, second->uuid);
+		assert_int_equal(guest_parse(repaired, &after, &fail), 0);
+		assert_int_equal(after->problem_count, 0);
+	}
+}
+
 #define GPU_DRIVER "/sys/bus/pci/devices/0000:17:00.0/driver"
 
 static void bind(const char *driver)
@@ -492,6 +569,8 @@ static int starts(void)
 		cmocka_unit_test(a_known_vm_that_fails_is_as_before),
 		cmocka_unit_test(checks_come_before_changes),
 		cmocka_unit_test(a_start_under_way_is_respected),
+		cmocka_unit_test(a_changed_spec_applies_at_the_next_start),
+		cmocka_unit_test(an_edited_definition_is_repaired),
 		cmocka_unit_test(a_driver_that_stayed_is_given_back_first),
 	};
 

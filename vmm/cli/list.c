@@ -73,19 +73,19 @@ static json_t *start_json(const struct lease_record *start)
 
 	for (size_t i = 0; i < start->gpu_count; i++)
 		json_array_append_new(gpus, json_string(start->gpus[i]));
-	return json_pack("{s:o, s:s, s:o, s:n, s:n, s:o, s:[]}", "name",
+	return json_pack("{s:o, s:s, s:o, s:n, s:n, s:o, s:b, s:b, s:[]}", "name",
 			 out_text_or_null(start->name), "state", "starting", "user",
 			 out_text_or_null(start->user), "vcpus", "memory_bytes", "gpus", gpus,
-			 "notes");
+			 "spec_changed", false, "definition_edited", false, "notes");
 }
 
-static json_t *rows_of(const struct usage *usage, const struct host *host)
+static json_t *rows_of(const struct usage *usage, const struct vm_view *view)
 {
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < usage->vm_count; i++)
 		if (usage->vms[i].guest->is_ours)
-			json_array_append_new(rows, vm_json(&usage->vms[i], host));
+			json_array_append_new(rows, vm_json(view, &usage->vms[i]));
 	/* A start under way shows here until libvirt has its VM. */
 	for (size_t i = 0; i < usage->starts->count; i++) {
 		const struct lease_record *start = &usage->starts->records[i];
@@ -113,7 +113,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 		return -1;
 	hv_domains_mark_saved(hv, usage->domains);
 	aftermath = given_back_read(cli, root, usage);
-	rows = rows_of(usage, host);
+	rows = rows_of(usage, &(struct vm_view){ .hv = hv, .uri = cli->uri, .host = host });
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:o}", "vms", rows, "given_back",
 				   given_back_json(aftermath)));

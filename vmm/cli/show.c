@@ -31,18 +31,18 @@ static json_t *functions_json(const struct usage_vm *vm, const struct host *host
 	return functions;
 }
 
-static json_t *show_json(const struct cli *cli, const struct usage_vm *vm, const struct host *host)
+static json_t *show_json(const struct vm_view *view, const struct usage_vm *vm)
 {
-	json_t *result = vm_json(vm, host);
+	json_t *result = vm_json(view, vm);
 	CLEANUP(text) char *cpus = machine_cpus_format(vm->guest->vcpu_cpus);
 	CLEANUP(text) char *word = text_shell(vm->domain->name);
 	CLEANUP(text)
 	char *console = text_format("virsh -c %s console %s",
-				    cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, word);
+				    view->uri == NULL ? HV_URI_DEFAULT : view->uri, word);
 
 	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
 	json_object_set_new(result, "spec", out_text_or_null(vm->guest->spec_file));
-	json_object_set_new(result, "functions", functions_json(vm, host));
+	json_object_set_new(result, "functions", functions_json(vm, view->host));
 	json_object_set_new(result, "vcpu_cpus", out_text_or_null(cpus));
 	json_object_set_new(result, "console", out_text_or_null(console));
 	json_object_set_new(result, "serial_log", out_text_or_null(vm->guest->serial_log));
@@ -109,7 +109,7 @@ int show_run(const struct cli *cli, struct fail *fail)
 		return fail_hint(fail, "gpuvm list");
 	}
 	aftermath = given_back_read(cli, root, usage);
-	result = show_json(cli, vm, host);
+	result = show_json(&(struct vm_view){ .hv = hv, .uri = cli->uri, .host = host }, vm);
 	json_object_set_new(result, "given_back", given_back_json(aftermath));
 	if (cli->json) {
 		out_json(result);

@@ -6,9 +6,20 @@
 #include <jansson.h>
 
 #include "topo/host.h"
+#include "vmm/hv.h"
 #include "vmm/usage.h"
 
-/* name, state, user, vcpus, memory_bytes, gpus (addresses), notes (what its user should know). New reference. */
-json_t *vm_json(const struct usage_vm *vm, const struct host *host);
+/* Where VMs are looked at. All borrowed. */
+struct vm_view {
+	struct hv *hv;
+	const char *uri; /* of @hv; NULL: HV_URI_DEFAULT */
+	const struct host *host;
+};
+
+/*
+ * name, state, user, vcpus, memory_bytes, gpus (addresses), spec_changed and definition_edited (since its last
+ * start), notes (what its user should know). New reference.
+ */
+json_t *vm_json(const struct vm_view *view, const struct usage_vm *vm);
 
 #endif
