@@ -12,65 +12,162 @@
 #define POLL_MS          200
 #define ENDED_TIMEOUT_MS 1000
 
-/* A VM by name, and the right to end it. */
-struct subject {
+/* Where VMs end. */
+struct house {
+	struct root *root;
 	struct hv *hv;
 	struct hv_domains *domains;
-	const struct hv_domain *domain;
-	struct finish *finish;
 };
 
-static void subject_cleanup(struct subject *subject)
+/* A VM that is to end. */
+struct subject {
+	const struct hv_domain *domain;
+	struct finish *finish;
+	bool is_waited_for, is_off, has_failed;
+};
+
+struct subjects {
+	struct subject *items;
+	size_t count;
+};
+
+static void house_cleanup(struct house *house)
 {
-	finish_free(subject->finish);
-	hv_domains_free(subject->domains);
-	hv_close(subject->hv);
+	hv_domains_free(house->domains);
+	hv_close(house->hv);
+	root_free(house->root);
 }
 
-static int open_subject(const struct finish_options *options, const char *name, const char *verb,
-			struct subject *subject, struct fail *fail)
+static void subjects_cleanup(struct subjects *subjects)
+{
+	for (size_t i = 0; i < subjects->count; i++)
+		finish_free(subjects->items[i].finish);
+	free(subjects->items);
+}
+
+static int open_house(const struct finish_options *options, struct house *house, struct fail *fail)
+{
+	if (root_open(NULL, &house->root, fail) < 0 ||
+	    hv_open(options->uri == NULL ? HV_URI_DEFAULT : options->uri, HV_WRITE, &house->hv,
+		    fail) < 0)
+		return -1;
+	return hv_domains_read(house->hv, &house->domains, fail);
+}
+
+/* Takes @guest. */
+static struct subject *add_subject(struct subjects *subjects, const struct hv_domain *domain,
+				   struct guest *guest)
+{
+	struct subject *subject = MEM_APPEND(subjects->items, subjects->count);
+
+	*subject = (struct subject){ .domain = domain,
+				     .finish = mem_alloc(1, sizeof *subject->finish) };
+	subject->finish->name = text_printable(domain->name, 0);
+	subject->finish->guest = guest;
+	return subject;
+}
+
+/* The VM named @name, which the caller must have the right to @verb. */
+static int find(const struct finish_options *options, const struct house *house, const char *name,
+		const char *verb, struct subjects *subjects, struct fail *fail)
 {
 	CLEANUP(owner) struct owner *owner = owner_of_caller();
+	CLEANUP(guest) struct guest *guest = NULL;
+	const struct hv_domain *domain = hv_domains_find(house->domains, name);
 
-	if (hv_open(options->uri == NULL ? HV_URI_DEFAULT : options->uri, HV_WRITE, &subject->hv,
-		    fail) < 0 ||
-	    hv_domains_read(subject->hv, &subject->domains, fail) < 0)
-		return -1;
-	subject->domain = hv_domains_find(subject->domains, name);
-	if (subject->domain == NULL) {
+	if (domain == NULL) {
 		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
 		return fail_hint(fail, "see which there are: gpuvm list");
 	}
-	subject->finish = mem_alloc(1, sizeof *subject->finish);
-	subject->finish->name = text_printable(name, 0);
-	if (guest_parse(subject->domain->xml, &subject->finish->guest, fail) < 0)
+	if (guest_parse(domain->xml, &guest, fail) < 0 ||
+	    owner_may(owner, guest, options->uri, verb, options->force, fail) < 0)
 		return -1;
-	return owner_may(owner, subject->finish->guest, options->uri, verb, options->force, fail);
+	add_subject(subjects, domain, STEAL(guest));
+	return 0;
 }
 
-/* Waits until the VM is off, at most until the timeout; tells once a second how long is left. */
-static int wait_until_off(const struct finish_options *options, struct subject *subject,
-			  bool *ret_off, struct fail *fail)
+static int latest_first(const void *a, const void *b)
+{
+	unsigned one = ((const struct subject *)a)->domain->id;
+	unsigned other = ((const struct subject *)b)->domain->id;
+
+	return one < other ? 1 : one > other ? -1 : 0;
+}
+
+/* All that run and that the caller may stop; what cannot be read is not known to be gpuvm's. */
+static void find_running(const struct finish_options *options, const struct house *house,
+			 struct subjects *subjects)
+{
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+
+	for (size_t i = 0; i < house->domains->count; i++) {
+		const struct hv_domain *domain = &house->domains->domains[i];
+		CLEANUP(guest) struct guest *guest = NULL;
+		CLEANUP(fail) struct fail not_mine = { 0 };
+
+		if (domain->is_active && guest_parse(domain->xml, &guest, &not_mine) == 0 &&
+		    owner_may(owner, guest, options->uri, "stop", options->force, &not_mine) == 0)
+			add_subject(subjects, domain, STEAL(guest));
+	}
+	if (subjects->count > 0)
+		qsort(subjects->items, subjects->count, sizeof *subjects->items, latest_first);
+}
+
+/* With force a guest is only asked if it can hear: if not, it is not waited for. */
+static void ask(const struct finish_options *options, const struct house *house,
+		struct subject *subject, struct fail *fail)
+{
+	CLEANUP(fail) struct fail unheard = { 0 };
+
+	if (options->force && subject->domain->state == HV_PAUSED)
+		return;
+	if (hv_shutdown(house->hv, subject->domain->uuid, options->force ? &unheard : fail) == 0)
+		subject->is_waited_for = true;
+	else
+		subject->has_failed = !options->force;
+}
+
+/* Returns the names of those that still run, NULL if none does. The caller frees. */
+static char *look_who_runs(const struct house *house, struct subjects *subjects, struct fail *fail)
+{
+	char *names = NULL;
+
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = &subjects->items[i];
+		bool active = false;
+
+		if (!subject->is_waited_for)
+			continue;
+		if (hv_is_active(house->hv, subject->domain->uuid, &active, fail) < 0)
+			subject->has_failed = true;
+		subject->is_off = !subject->has_failed && !active;
+		subject->is_waited_for = !subject->has_failed && active;
+		if (subject->is_waited_for)
+			text_join(&names, ", ", subject->finish->name);
+	}
+	return names;
+}
+
+/* Waits until all are off, at most until the timeout; tells once a second how long is left. */
+static void wait_until_off(const struct finish_options *options, const struct house *house,
+			   struct subjects *subjects, struct fail *fail)
 {
 	const struct timespec step = { .tv_nsec = POLL_MS * 1000000L };
 
 	for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
-		bool active = false;
+		CLEANUP(text) char *names = look_who_runs(house, subjects, fail);
 
-		if (hv_is_active(subject->hv, subject->domain->uuid, &active, fail) < 0)
-			return -1;
-		*ret_off = !active;
-		if (!active || waited_ms >= options->timeout_s * 1000)
-			return 0;
+		if (names == NULL || waited_ms >= options->timeout_s * 1000)
+			return;
 		if (options->countdown != NULL && waited_ms % 1000 == 0)
-			options->countdown(options->countdown_data,
+			options->countdown(options->countdown_data, names,
 					   options->timeout_s - waited_ms / 1000);
 		nanosleep(&step, NULL);
 	}
 }
 
-static int did_not_go(const struct finish_options *options, const struct subject *subject,
-		      struct fail *fail)
+static void did_not_go(const struct finish_options *options, const struct subject *subject,
+		       struct fail *fail)
 {
 	const char *name = subject->finish->name;
 	CLEANUP(text) char *word = text_shell(name);
@@ -82,98 +179,134 @@ static int did_not_go(const struct finish_options *options, const struct subject
 			   subject->domain->paused_reason);
 	else
 		fail_cause(fail, "the guest was asked by its power button and still runs");
-	return fail_hint(fail,
-			 "gpuvm stop --timeout %u %s   or cut its power: gpuvm stop --force %s",
-			 options->timeout_s * 2, word, word);
+	fail_hint(fail, "gpuvm stop --timeout %u %s   or cut its power: gpuvm stop --force %s",
+		  options->timeout_s * 2, word, word);
 }
 
-/* Whether the guest went when asked. With force it is only asked if it can hear: if not, it has not gone. */
-static int ask(const struct finish_options *options, struct subject *subject, bool *ret_off,
-	       struct fail *fail)
+/* At the deadline: who is off is, and of the others the power is cut by force. */
+static void end(const struct finish_options *options, const struct house *house,
+		struct subject *subject, struct fail *fail)
 {
-	CLEANUP(fail) struct fail unheard = { 0 };
-
-	if (options->force && (subject->domain->state == HV_PAUSED ||
-			       hv_shutdown(subject->hv, subject->domain->uuid, &unheard) < 0))
-		return 0;
-	if (!options->force && hv_shutdown(subject->hv, subject->domain->uuid, fail) < 0)
-		return -1;
-	return wait_until_off(options, subject, ret_off, fail);
-}
-
-static int end(const struct finish_options *options, struct subject *subject, struct fail *fail)
-{
-	bool off = false;
-
-	if (ask(options, subject, &off, fail) < 0)
-		return -1;
 	subject->finish->outcome = FINISH_STOPPED;
-	if (off)
-		return 0;
-	if (!options->force)
-		return did_not_go(options, subject, fail);
+	if (subject->is_off || subject->has_failed)
+		return;
 	subject->finish->outcome = FINISH_FORCED;
-	return hv_destroy(subject->hv, subject->domain->uuid, fail);
+	if (!options->force)
+		did_not_go(options, subject, fail);
+	else
+		subject->is_off = hv_destroy(house->hv, subject->domain->uuid, fail) == 0;
 }
 
-/* Those that were off when the subject was looked for; it may be one of them. */
-static void look_at_ended(const struct finish_options *options, const struct root *root,
-			  struct subject *subject)
+static void look_at_drivers(const struct finish_options *options, const struct house *house,
+			    struct finish *finish)
 {
-	const struct giveback_means means = { .hv = subject->hv,
+	const struct giveback_means means = { .hv = house->hv,
+					      .uri = options->uri,
+					      .timeout_ms = GIVEBACK_TIMEOUT_MS };
+
+	finish->giveback = giveback_check(finish->guest, house->root, &means);
+	aftermath_settle(finish->guest, finish->giveback, house->hv);
+}
+
+/* All at once, and each to its end whatever becomes of the others. */
+static void stop(const struct finish_options *options, const struct house *house,
+		 struct subjects *subjects, struct fail *fail)
+{
+	for (size_t i = 0; i < subjects->count; i++)
+		ask(options, house, &subjects->items[i], fail);
+	wait_until_off(options, house, subjects, fail);
+	for (size_t i = 0; i < subjects->count; i++)
+		end(options, house, &subjects->items[i], fail);
+	for (size_t i = 0; i < subjects->count; i++)
+		if (subjects->items[i].is_off)
+			look_at_drivers(options, house, subjects->items[i].finish);
+}
+
+/* Those that were off when the house was opened; the subject may be one of them. */
+static struct aftermath *look_at_ended(const struct finish_options *options,
+				       const struct house *house)
+{
+	const struct giveback_means means = { .hv = house->hv,
 					      .uri = options->uri,
 					      .timeout_ms = ENDED_TIMEOUT_MS };
 
-	subject->finish->aftermath = aftermath_check(subject->domains, root, &means);
+	return aftermath_check(house->domains, house->root, &means);
 }
 
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,
 		struct fail *fail)
 {
-	__attribute__((cleanup(subject_cleanup))) struct subject subject = { 0 };
-	CLEANUP(root) struct root *root = NULL;
+	__attribute__((cleanup(house_cleanup))) struct house house = { 0 };
+	__attribute__((cleanup(subjects_cleanup))) struct subjects subjects = { 0 };
+	struct finish *finish;
 
-	if (root_open(NULL, &root, fail) < 0 ||
-	    open_subject(options, name, "stop", &subject, fail) < 0)
+	if (open_house(options, &house, fail) < 0 ||
+	    find(options, &house, name, "stop", &subjects, fail) < 0)
 		return -1;
-	if (!subject.domain->is_active) {
-		subject.finish->outcome = FINISH_WAS_OFF;
-	} else {
-		const struct giveback_means means = { .hv = subject.hv,
-						      .uri = options->uri,
-						      .timeout_ms = GIVEBACK_TIMEOUT_MS };
-
-		if (end(options, &subject, fail) < 0)
-			return -1;
-		subject.finish->giveback = giveback_check(subject.finish->guest, root, &means);
-		aftermath_settle(subject.finish->guest, subject.finish->giveback, subject.hv);
-	}
-	look_at_ended(options, root, &subject);
-	*ret_finish = STEAL(subject.finish);
+	finish = subjects.items[0].finish;
+	if (!subjects.items[0].domain->is_active)
+		finish->outcome = FINISH_WAS_OFF;
+	else
+		stop(options, &house, &subjects, fail);
+	if (fail->kind != FAIL_NONE)
+		return -1;
+	finish->aftermath = look_at_ended(options, &house);
+	*ret_finish = STEAL(subjects.items[0].finish);
 	return 0;
+}
+
+int finish_stop_all(const struct finish_options *options, struct finish_list **ret_list,
+		    struct fail *fail)
+{
+	__attribute__((cleanup(house_cleanup))) struct house house = { 0 };
+	__attribute__((cleanup(subjects_cleanup))) struct subjects subjects = { 0 };
+	struct finish_list *list = *ret_list = mem_alloc(1, sizeof *list);
+
+	if (open_house(options, &house, fail) < 0)
+		return -1;
+	find_running(options, &house, &subjects);
+	stop(options, &house, &subjects, fail);
+	for (size_t i = 0; i < subjects.count; i++)
+		if (subjects.items[i].is_off)
+			*MEM_APPEND(list->items, list->count) = STEAL(subjects.items[i].finish);
+	list->aftermath = look_at_ended(options, &house);
+	return fail->kind == FAIL_NONE ? 0 : -1;
 }
 
 int finish_delete(const struct finish_options *options, const char *name,
 		  struct finish **ret_finish, struct fail *fail)
 {
-	__attribute__((cleanup(subject_cleanup))) struct subject subject = { 0 };
-	CLEANUP(root) struct root *root = NULL;
+	__attribute__((cleanup(house_cleanup))) struct house house = { 0 };
+	__attribute__((cleanup(subjects_cleanup))) struct subjects subjects = { 0 };
 	CLEANUP(text) char *word = text_shell(name);
+	struct finish *finish;
 
-	if (root_open(NULL, &root, fail) < 0 ||
-	    open_subject(options, name, "delete", &subject, fail) < 0)
+	if (open_house(options, &house, fail) < 0 ||
+	    find(options, &house, name, "delete", &subjects, fail) < 0)
 		return -1;
-	if (subject.domain->is_active) {
+	finish = subjects.items[0].finish;
+	if (subjects.items[0].domain->is_active) {
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is running", name);
 		return fail_hint(fail, "gpuvm stop %s", word);
 	}
 	/* Its record goes with it. */
-	look_at_ended(options, root, &subject);
-	if (hv_undefine(subject.hv, subject.domain->uuid, false, fail) < 0)
+	finish->aftermath = look_at_ended(options, &house);
+	if (hv_undefine(house.hv, subjects.items[0].domain->uuid, false, fail) < 0)
 		return -1;
-	subject.finish->outcome = FINISH_DELETED;
-	*ret_finish = STEAL(subject.finish);
+	finish->outcome = FINISH_DELETED;
+	*ret_finish = STEAL(subjects.items[0].finish);
 	return 0;
+}
+
+void finish_list_free(struct finish_list *list)
+{
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		finish_free(list->items[i]);
+	aftermath_free(list->aftermath);
+	free(list->items);
+	free(list);
 }
 
 void finish_free(struct finish *finish)

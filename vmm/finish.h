@@ -17,8 +17,8 @@ struct finish_options {
 	const char *uri;    /* NULL: HV_URI_DEFAULT */
 	bool force;         /* another user's VM too; cut the power if the guest does not go */
 	unsigned timeout_s; /* how long the guest may take to shut down */
-	/* Told every second how long the guest still has; may be NULL. */
-	void (*countdown)(void *data, unsigned left_s);
+	/* Told every second who is waited for ("a, b"), and how long; may be NULL. */
+	void (*countdown)(void *data, const char *names, unsigned left_s);
 	void *countdown_data;
 };
 
@@ -44,6 +44,24 @@ struct finish {
  */
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,
 		struct fail *fail);
+
+/* VMs that ended. */
+struct finish_list {
+	struct finish **items; /* in the order in which they were asked */
+	size_t count;
+	struct aftermath *aftermath; /* of VMs that had ended before; may be NULL */
+};
+
+/*
+ * The same for every VM of gpuvm's that runs and is the caller's (with force: everybody's). All are asked at
+ * once, the last started first, and have the timeout together. One that does not go keeps no other from it:
+ * @fail has an item for each, and *@ret_list, which is always set, those that ended.
+ * Release with finish_list_free().
+ */
+int finish_stop_all(const struct finish_options *options, struct finish_list **ret_list,
+		    struct fail *fail);
+void finish_list_free(struct finish_list *list);
+CLEANUP_DEFINE(finish_list, struct finish_list, finish_list_free)
 
 /* Forgets the VM @name, NVRAM included; its disks stay. FAIL_BUSY while it runs. */
 int finish_delete(const struct finish_options *options, const char *name,

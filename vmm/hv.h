@@ -45,6 +45,7 @@ const char *hv_state_name(enum hv_state state);
 
 struct hv_domain {
 	char *name, *uuid;
+	unsigned id; /* while active: larger than those of all that started before */
 	enum hv_state state;
 	bool is_active; /* holds its devices */
 	bool is_starting; /* active, and QEMU does not run yet: it may be taking its memory just now */

@@ -85,6 +85,7 @@ static int read_domain(virDomainPtr from, struct hv_domain *ret, struct fail *fa
 	ret->xml = xml;
 	ret->name = mem_strdup(virDomainGetName(from));
 	ret->uuid = mem_strdup(uuid);
+	ret->id = active == 1 ? virDomainGetID(from) : 0;
 	ret->state = state_of(state);
 	/* Ids came with the list, states after it: whichever of them says that it runs. */
 	ret->is_active = virDomainGetID(from) != NOT_ACTIVE || ret->state == HV_RUNNING ||

@@ -10,6 +10,8 @@
 #ifndef GPUVM_TESTS_TESTHV_H
 #define GPUVM_TESTS_TESTHV_H
 
+#include <string.h>
+
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -27,9 +29,13 @@ int virDomainCreateWithFlags(virDomainPtr domain, unsigned flags)
 	return virDomainCreate(domain);
 }
 
+static char testhv_asked[200]; /* who was asked to shut down: "a b " */
+
 int virDomainShutdownFlags(virDomainPtr domain, unsigned flags)
 {
 	assert_int_equal(flags, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+	snprintf(testhv_asked + strlen(testhv_asked), sizeof testhv_asked - strlen(testhv_asked),
+		 "%s ", virDomainGetName(domain));
 	if (text_starts(virDomainGetName(domain), "deaf"))
 		return 0;
 	if (text_starts(virDomainGetName(domain), "mute"))

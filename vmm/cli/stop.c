@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
 
-#include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/ended.h"
+#include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/finish.h"
-#include "vmm/hv.h"
-#include "vmm/owner.h"
 
-static void countdown(void *data, unsigned left_s)
+static void countdown(void *data, const char *names, unsigned left_s)
 {
 	CLEANUP(text)
-	char *line = text_format("%s is shutting down, %u s left", (const char *)data, left_s);
+	char *line = text_format("%s: shutting down, %u s left", names, left_s);
 
+	(void)data;
 	out_progress(line);
 }
 
@@ -27,12 +26,11 @@ static struct finish_options options_of(const struct cli *cli)
 					.countdown = cli->json ? NULL : countdown };
 }
 
-static int stop_one(const struct cli *cli, char *name, json_t **ret_json, struct fail *fail)
+static int stop_one(const struct cli *cli, const char *name, json_t **ret_json, struct fail *fail)
 {
 	CLEANUP(finish) struct finish *finish = NULL;
 	struct finish_options options = options_of(cli);
 
-	options.countdown_data = name;
 	if (finish_stop(&options, name, &finish, fail) < 0)
 		return -1;
 	out_progress_end();
@@ -42,55 +40,49 @@ static int stop_one(const struct cli *cli, char *name, json_t **ret_json, struct
 	return 0;
 }
 
-/* Every VM is tried; the first failure is the exit code. */
-static int stop_all(const struct cli *cli, json_t *results, struct fail *fail)
+static json_t *list_json(const struct finish_list *list)
 {
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-	CLEANUP(hv) struct hv *hv = NULL;
-	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
+	json_t *results = json_array();
 
-	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
-	    hv_domains_read(hv, &domains, fail) < 0)
-		return -1;
-	for (size_t i = 0; i < domains->count; i++) {
-		CLEANUP(guest) struct guest *guest = NULL;
-		json_t *result = NULL;
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(results, ended_json(list->items[i]));
+	return json_pack("{s:o, s:o}", "vms", results, "given_back",
+			 given_back_json(list->aftermath));
+}
 
-		if (!domains->domains[i].is_active ||
-		    guest_parse(domains->domains[i].xml, &guest, fail) < 0 || !guest->is_ours ||
-		    (guest->uid != owner->uid && !cli->force))
-			continue;
-		if (stop_one(cli, guest->name, &result, fail) == 0)
-			json_array_append_new(results, result);
-	}
-	if (!cli->json && fail->kind == FAIL_NONE && json_array_size(results) == 0)
+/* The first failure is the exit code; what ended all the same is shown. */
+static int stop_all(const struct cli *cli, struct fail *fail)
+{
+	CLEANUP(finish_list) struct finish_list *list = NULL;
+	struct finish_options options = options_of(cli);
+	int code = finish_stop_all(&options, &list, fail);
+
+	out_progress_end();
+	if (cli->json && code == 0)
+		out_json(list_json(list));
+	for (size_t i = 0; !cli->json && i < list->count; i++)
+		ended_print(list->items[i]);
+	given_back_print(list->aftermath);
+	if (!cli->json && code == 0 && list->count == 0)
 		out_line("No VM of yours is running.");
-	return fail->kind == FAIL_NONE ? 0 : -1;
+	return code;
 }
 
 int stop_run(const struct cli *cli, struct fail *fail)
 {
-	json_t *results;
 	json_t *result = NULL;
-	int code;
 
 	if (cli->all == (cli->arg_count == 1)) {
 		fail_add(fail, FAIL_USAGE, "gpuvm stop needs a name, or --all");
 		return fail_hint(fail, "gpuvm list");
 	}
-	if (!cli->all) {
-		if (stop_one(cli, cli->args[0], &result, fail) < 0)
-			return -1;
-		if (cli->json)
-			out_json(result);
-		else
-			json_decref(result);
-		return 0;
-	}
-	results = json_array();
-	code = stop_all(cli, results, fail);
-	if (cli->json && code == 0)
-		out_json(json_pack("{s:O}", "vms", results));
-	json_decref(results);
-	return code;
+	if (cli->all)
+		return stop_all(cli, fail);
+	if (stop_one(cli, cli->args[0], &result, fail) < 0)
+		return -1;
+	if (cli->json)
+		out_json(result);
+	else
+		json_decref(result);
+	return 0;
 }
