@@ -49,9 +49,9 @@ struct hv_domain {
 	enum hv_state state;
 	bool is_active; /* holds its devices */
 	bool is_starting; /* active, and QEMU does not run yet: it may be taking its memory just now */
-	bool has_managed_save; /* after hv_domains_mark_saved() */
-	char *paused_reason;   /* "user", "I/O error", ...; NULL unless HV_PAUSED */
-	char *xml;             /* live if active, else the definition */
+	bool is_transient, has_managed_save; /* after hv_domains_mark() */
+	char *paused_reason;                 /* "user", "I/O error", ...; NULL unless HV_PAUSED */
+	char *xml;                           /* live if active, else the definition */
 };
 
 struct hv_domains {
@@ -65,8 +65,9 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 void hv_domains_free(struct hv_domains *domains);
 CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
 
-/* Asks which of them have a state saved by virsh managedsave. What libvirt does not tell is taken for none. */
-void hv_domains_mark_saved(struct hv *hv, struct hv_domains *domains);
+/* Asks which of them have no definition, and which a state saved by virsh managedsave. What libvirt does not tell is
+ * taken for false. */
+void hv_domains_mark(struct hv *hv, struct hv_domains *domains);
 
 /* The definition of @uuid: what its next start would use, if gpuvm did not write it anew. NULL if it has none, or is
  * gone. The caller frees. */

@@ -73,6 +73,7 @@ static int read_domain(virDomainPtr from, struct hv_domain *ret, struct fail *fa
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int state = 0;
 	int reason = 0;
+	unsigned id;
 	char *xml = NULL;
 
 	if (virDomainGetState(from, &state, &reason, 0) == 0 &&
@@ -85,11 +86,12 @@ static int read_domain(virDomainPtr from, struct hv_domain *ret, struct fail *fa
 	ret->xml = xml;
 	ret->name = mem_strdup(virDomainGetName(from));
 	ret->uuid = mem_strdup(uuid);
-	ret->id = active == 1 ? virDomainGetID(from) : 0;
 	ret->state = state_of(state);
+	id = virDomainGetID(from);
+	ret->id = id == NOT_ACTIVE ? 0 : id;
 	/* Ids came with the list, states after it: whichever of them says that it runs. */
-	ret->is_active = virDomainGetID(from) != NOT_ACTIVE || ret->state == HV_RUNNING ||
-			 ret->state == HV_PAUSED || ret->state == HV_STOPPING;
+	ret->is_active = id != NOT_ACTIVE || ret->state == HV_RUNNING || ret->state == HV_PAUSED ||
+			 ret->state == HV_STOPPING;
 	ret->is_starting = state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
 	if (ret->state == HV_PAUSED)
 		ret->paused_reason = mem_strdup(paused_reason(reason));
@@ -133,17 +135,34 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 	return 0;
 }
 
-void hv_domains_mark_saved(struct hv *hv, struct hv_domains *domains)
+/* Calls @set for each of @domains that libvirt's @filter finds: one call instead of one for each. */
+static void mark(struct hv *hv, unsigned filter, struct hv_domains *domains,
+		 void (*set)(struct hv_domain *domain))
 {
-	virDomainPtr *saved = NULL;
-	int count = virConnectListAllDomains(hv->connection, &saved,
-					     VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE);
+	virDomainPtr *found = NULL;
+	int count = virConnectListAllDomains(hv->connection, &found, filter);
 
 	for (int i = 0; i < count; i++)
 		for (size_t j = 0; j < domains->count; j++)
-			if (text_equal(domains->domains[j].name, virDomainGetName(saved[i])))
-				domains->domains[j].has_managed_save = true;
-	forget(saved, count);
+			if (text_equal(domains->domains[j].name, virDomainGetName(found[i])))
+				set(&domains->domains[j]);
+	forget(found, count);
+}
+
+static void set_transient(struct hv_domain *domain)
+{
+	domain->is_transient = true;
+}
+
+static void set_managed_save(struct hv_domain *domain)
+{
+	domain->has_managed_save = true;
+}
+
+void hv_domains_mark(struct hv *hv, struct hv_domains *domains)
+{
+	mark(hv, VIR_CONNECT_LIST_DOMAINS_TRANSIENT, domains, set_transient);
+	mark(hv, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE, domains, set_managed_save);
 }
 
 void hv_domains_free(struct hv_domains *domains)

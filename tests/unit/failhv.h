@@ -29,26 +29,16 @@ static const char *const failhv_mode_names[] = { "refused", "answer lost", "half
 
 /* What it knows, ended by NULL. */
 static const char *const failhv_calls[] = {
-	"virConnectListAllDomains",
-	"virConnectOpen",
-	"virDomainCreateWithFlags",
-	"virDomainDefineXMLFlags",
-	"virDomainDestroy",
-	"virDomainGetState",
-	"virDomainGetXMLDesc",
-	"virDomainHasManagedSaveImage",
-	"virDomainIsActive",
-	"virDomainIsPersistent",
-	"virDomainLookupByUUIDString",
-	"virDomainMemoryStats",
-	"virDomainShutdownFlags",
-	"virDomainUndefineFlags",
-	"virNetworkIsActive",
-	"virNetworkLookupByName",
-	"virNodeDeviceFree",
-	"virNodeDeviceLookupByName",
-	"virNodeDeviceReAttach",
-	NULL,
+	"virConnectListAllDomains", "virConnectOpen",
+	"virDomainCreateWithFlags", "virDomainDefineXMLFlags",
+	"virDomainDestroy",         "virDomainGetState",
+	"virDomainGetXMLDesc",      "virDomainIsActive",
+	"virDomainIsPersistent",    "virDomainLookupByUUIDString",
+	"virDomainMemoryStats",     "virDomainSetMetadata",
+	"virDomainShutdownFlags",   "virDomainUndefineFlags",
+	"virNetworkIsActive",       "virNetworkLookupByName",
+	"virNodeDeviceFree",        "virNodeDeviceLookupByName",
+	"virNodeDeviceReAttach",    NULL,
 };
 
 struct failhv {
@@ -187,8 +177,10 @@ FAILHV_ASK(char *, virDomainGetXMLDesc, (virDomainPtr domain, unsigned flags), (
 	   NULL)
 FAILHV_ASK(int, virDomainIsActive, (virDomainPtr domain), (domain), -1)
 FAILHV_ASK(int, virDomainIsPersistent, (virDomainPtr domain), (domain), -1)
-FAILHV_ASK(int, virDomainHasManagedSaveImage, (virDomainPtr domain, unsigned flags),
-	   (domain, flags), -1)
+FAILHV_ASK(int, virDomainSetMetadata,
+	   (virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri,
+	    unsigned flags),
+	   (domain, type, metadata, key, uri, flags), -1)
 FAILHV_ASK(virDomainPtr, virDomainLookupByUUIDString, (virConnectPtr connection, const char *uuid),
 	   (connection, uuid), NULL)
 FAILHV_ASK(int, virDomainMemoryStats,

@@ -149,7 +149,7 @@ static void domains_are_read(void **state)
 	(void)state;
 	assert_int_equal(hv_domains_read(hv, &domains, &fail), 0);
 	assert_int_equal(domains->count, COUNT(found));
-	hv_domains_mark_saved(hv, domains);
+	hv_domains_mark(hv, domains);
 	for (size_t i = 0; i < COUNT(found); i++) {
 		const struct hv_domain *domain = &domains->domains[i];
 
@@ -157,6 +157,7 @@ static void domains_are_read(void **state)
 		assert_string_equal(domain->name, found[i].name);
 		assert_int_equal(domain->state, found[i].state);
 		assert_int_equal(domain->is_active, found[i].is_active);
+		assert_int_equal(domain->is_transient, text_equal(found[i].name, "vm10"));
 		assert_int_equal(domain->has_managed_save, found[i].has_managed_save);
 		assert_true(text_equal(domain->paused_reason, found[i].paused_reason));
 		assert_true(text_starts(domain->xml, "<domain"));

@@ -31,8 +31,7 @@ static struct hv *host_of_two(void)
 }
 
 /* The calls that tell what a domain holds; without any of them it is as if nothing were known. */
-static const char *const essential[] = { "virDomainGetState", "virDomainGetXMLDesc",
-					 "virDomainIsActive" };
+static const char *const essential[] = { "virDomainGetState", "virDomainGetXMLDesc" };
 
 static bool is_essential(const char *call)
 {

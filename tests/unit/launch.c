@@ -427,8 +427,8 @@ static void a_start_under_way_is_respected(void **state)
 static void a_changed_spec_applies_at_the_next_start(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
-	CLEANUP(text) char *spec = write_spec("vm");
-	CLEANUP(text) char *text = text_format(SPEC_OF("%s", "/vm.qcow2") "# more\n", "vm");
+	CLEANUP(text) char *spec = livehost_spec("vm");
+	CLEANUP(text) char *text = text_format(LIVEHOST_SPEC("%s", "/vm.qcow2") "# more\n", "vm");
 	CLEANUP(launch) struct launch *first = NULL;
 	CLEANUP(launch) struct launch *second = NULL;
 	CLEANUP(launch) struct launch *third = NULL;
@@ -468,7 +468,7 @@ static void an_edited_definition_is_repaired(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(edits); i++) {
 		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
-		CLEANUP(text) char *spec = write_spec("vm");
+		CLEANUP(text) char *spec = livehost_spec("vm");
 		CLEANUP(launch) struct launch *first = NULL;
 		CLEANUP(launch) struct launch *second = NULL;
 		CLEANUP(text) char *defined = NULL;

@@ -17,11 +17,11 @@
 	"[vm]\nname = vm\nvcpus = 4\nmemory = 4 GiB\n[gpu]\naddress = " GPU                        \
 	"\n[disk]\nimage = /vm.qcow2\n[network]\n" network "\n"
 
-static void hang_at_look(void *data, const char *step, const char *says)
+static void hang_at_host(void *data, const char *step, const char *says)
 {
 	(void)data;
 	(void)says;
-	if (text_equal(step, "look"))
+	if (text_equal(step, "host"))
 		for (;;)
 			pause();
 }
@@ -35,7 +35,7 @@ static int start_that_hangs(const void *errors)
 	struct fail fail = { 0 };
 	int file = open(errors, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	options.progress = hang_at_look;
+	options.progress = hang_at_host;
 	options.choose_timeout_s = 1;
 	(void)dup2(file, STDERR_FILENO);
 	return launch_start(&options, spec, &launch, &fail) < 0 ? 100 : 101;
@@ -150,7 +150,7 @@ static struct fail start_broken(void (*progress)(void *data, const char *step, c
 static void at_start(const char *step, enum failhv_mode mode)
 {
 	if (text_equal(step, "start"))
-		failhv_arm(mode, 2); /* the lookup, then the start */
+		failhv_arm(mode, 1);
 }
 
 static void refuse_start(void *data, const char *step, const char *says)

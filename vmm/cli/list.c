@@ -111,7 +111,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
 	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
-	hv_domains_mark_saved(hv, usage->domains);
+	hv_domains_mark(hv, usage->domains);
 	aftermath = given_back_read(cli, root, usage);
 	rows = rows_of(usage, &(struct vm_view){ .hv = hv, .uri = cli->uri, .host = host });
 	if (cli->json) {

@@ -102,7 +102,7 @@ int show_run(const struct cli *cli, struct fail *fail)
 	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
 	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
-	hv_domains_mark_saved(hv, usage->domains);
+	hv_domains_mark(hv, usage->domains);
 	vm = usage_vm(usage, cli->args[0]);
 	if (vm == NULL || !vm->guest->is_ours) {
 		fail_add(fail, FAIL_USAGE, "gpuvm has no VM named \"%s\"", cli->args[0]);

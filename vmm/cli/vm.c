@@ -40,7 +40,7 @@ static void note_state(json_t *notes, const struct vm_view *view, const struct u
 		note_virsh(notes, view, vm,
 			   "has a saved state, which the next start discards, as does",
 			   "managedsave-remove");
-	if (domain->is_active && !domain->is_persistent)
+	if (domain->is_active && domain->is_transient)
 		note(notes, "its definition was removed: it is forgotten when it stops; start it "
 			    "again from its file");
 }
