@@ -41,12 +41,12 @@ static bool has_repaired(const struct giveback *giveback)
 }
 
 static void look_at(struct aftermath *aftermath, struct guest *guest, const struct root *root,
-		    const struct giveback_means *means)
+		    const struct giveback_means *means, bool is_redefined)
 {
 	struct giveback *giveback = giveback_check(guest, root, means);
 	bool repaired = has_repaired(giveback);
 
-	if (means->hv != NULL)
+	if (means->hv != NULL && !is_redefined)
 		aftermath_settle(guest, giveback, means->hv);
 	if (giveback->complete && !repaired) {
 		giveback_free(giveback);
@@ -59,7 +59,7 @@ static void look_at(struct aftermath *aftermath, struct guest *guest, const stru
 }
 
 struct aftermath *aftermath_check(const struct hv_domains *domains, const struct root *root,
-				  const struct giveback_means *means)
+				  const struct giveback_means *means, const char *redefined)
 {
 	struct aftermath *aftermath = mem_alloc(1, sizeof *aftermath);
 	CLEANUP(text) char *boot = giveback_boot(root);
@@ -70,7 +70,9 @@ struct aftermath *aftermath_check(const struct hv_domains *domains, const struct
 		struct guest *guest = record_of(&domains->domains[i], boot);
 
 		if (guest != NULL)
-			look_at(aftermath, guest, root, &known);
+			look_at(aftermath, guest, root, &known,
+				redefined != NULL &&
+					text_equal(domains->domains[i].name, redefined));
 	}
 	return aftermath;
 }

@@ -30,11 +30,12 @@ struct aftermath {
 /*
  * Looks at every VM of gpuvm's in @domains (NULL: none) that is off. Only compares without means->hv, and then
  * takes @domains for what is taken as well; with it repairs, and notes in the VM's metadata that its record is
- * fulfilled, so that nobody looks again until its next start through gpuvm. A record that cannot be read, of
- * another boot, or of no known one is left alone. Cannot fail. Release with aftermath_free().
+ * fulfilled, so that nobody looks again until its next start through gpuvm: not in that of the VM named @redefined
+ * (NULL: none), whose record is about to be another. A record that cannot be read, of another boot, or of no known
+ * one is left alone. Cannot fail. Release with aftermath_free().
  */
 struct aftermath *aftermath_check(const struct hv_domains *domains, const struct root *root,
-				  const struct giveback_means *means);
+				  const struct giveback_means *means, const char *redefined);
 void aftermath_free(struct aftermath *aftermath);
 CLEANUP_DEFINE(aftermath, struct aftermath, aftermath_free)
 

@@ -230,7 +230,7 @@ static struct aftermath *look_at_ended(const struct finish_options *options,
 					      .uri = options->uri,
 					      .timeout_ms = ENDED_TIMEOUT_MS };
 
-	return aftermath_check(house->domains, house->root, &means);
+	return aftermath_check(house->domains, house->root, &means, NULL);
 }
 
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,

@@ -13,12 +13,16 @@ int launch_look_at_host(struct launch *launch, struct fail *fail)
 	return policy_read(launch->root, NULL, launch->host->machine, &launch->policy, fail);
 }
 
+/* The VM's, before its spec is known too. */
+static const char *name_of(const struct launch *launch)
+{
+	return launch->by_path ? launch->spec->name : launch->target;
+}
+
 int launch_look_at_usage(struct launch *launch, struct fail *fail)
 {
-	const char *name = launch->by_path ? launch->spec->name : launch->target;
-
 	if (usage_read(launch->hv, launch->root, launch->options.lease_directory,
-		       launch->host->machine, name, &launch->usage, fail) < 0)
+		       launch->host->machine, name_of(launch), &launch->usage, fail) < 0)
 		return -1;
 	if (!launch->root->live && launch->usage->domains == NULL)
 		launch->libvirt_unknown = mem_strdup("the host was read with --root");
@@ -43,7 +47,8 @@ int launch_look_at_ended(struct launch *launch, struct fail *fail)
 		means.timeout_ms = ENDED_TIMEOUT_MS;
 	}
 	launch->boot = giveback_boot(launch->root);
-	launch->aftermath = aftermath_check(launch->usage->domains, launch->root, &means);
+	launch->aftermath = aftermath_check(launch->usage->domains, launch->root, &means,
+					    name_of(launch));
 	if (!launch->aftermath->has_repaired)
 		return 0;
 	forget(launch);

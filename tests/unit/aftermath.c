@@ -67,7 +67,8 @@ static bool was_asked(void)
 	return getenv("GPUVM_TEST_ASKED") != NULL;
 }
 
-static struct aftermath *check(struct hv *hv, const struct root *root, bool may_write)
+static struct aftermath *check_before(const char *redefined, struct hv *hv, const struct root *root,
+				      bool may_write)
 {
 	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
 	const struct giveback_means means = { .hv = may_write ? hv : NULL,
@@ -75,7 +76,12 @@ static struct aftermath *check(struct hv *hv, const struct root *root, bool may_
 	struct fail fail = { 0 };
 
 	assert_int_equal(hv_domains_read(hv, &domains, &fail), 0);
-	return aftermath_check(domains, root, &means);
+	return aftermath_check(domains, root, &means, redefined);
+}
+
+static struct aftermath *check(struct hv *hv, const struct root *root, bool may_write)
+{
+	return check_before(NULL, hv, root, may_write);
 }
 
 static void define(struct hv *hv, const char *record, const char *devices)
@@ -178,6 +184,27 @@ static void who_only_reads_leaves_no_note(void **state)
 	assert_string_equal(before, after);
 }
 
+/* A start writes the whole record anew. */
+static void what_is_redefined_gets_no_note(void **state)
+{
+	static const char *const names[] = { "train", "other" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+		CLEANUP(root) struct root *root = host_on("nvidia");
+		CLEANUP(aftermath) struct aftermath *aftermath = NULL;
+		CLEANUP(text) char *before = NULL;
+		CLEANUP(text) char *after = NULL;
+
+		define(hv, START(BOOT) WAS("nvidia"), HOSTDEV);
+		before = testhv_everything(hv);
+		aftermath = check_before(names[i], hv, root, true);
+		after = testhv_everything(hv);
+		assert_int_equal(text_equal(before, after), text_equal(names[i], "train"));
+	}
+}
+
 /* It was powered off with the function on vfio-pci, and another VM has it by now: for readers and writers. */
 static void what_another_vm_has_is_not_told(void **state)
 {
@@ -210,7 +237,7 @@ static void without_libvirt_nothing_is_known(void **state)
 {
 	CLEANUP(root) struct root *root = host_on("vfio-pci");
 	const struct giveback_means means = { 0 };
-	CLEANUP(aftermath) struct aftermath *aftermath = aftermath_check(NULL, root, &means);
+	CLEANUP(aftermath) struct aftermath *aftermath = aftermath_check(NULL, root, &means, NULL);
 
 	(void)state;
 	assert_int_equal(aftermath->count, 0);
@@ -222,6 +249,7 @@ int main(void)
 		cmocka_unit_test(each_vm_that_ended_is_looked_at),
 		cmocka_unit_test(a_fulfilled_record_is_not_held_against_the_host),
 		cmocka_unit_test(who_only_reads_leaves_no_note),
+		cmocka_unit_test(what_is_redefined_gets_no_note),
 		cmocka_unit_test(what_another_vm_has_is_not_told),
 		cmocka_unit_test(without_libvirt_nothing_is_known),
 	};

@@ -26,7 +26,7 @@ struct aftermath *given_back_read(const struct cli *cli, const struct root *root
 {
 	const struct giveback_means means = { .uri = cli->uri };
 
-	return aftermath_check(usage->domains, root, &means);
+	return aftermath_check(usage->domains, root, &means, NULL);
 }
 
 json_t *given_back_function_json(const struct giveback_function *function)
