@@ -56,6 +56,7 @@ struct place_gpu_request {
 	const char *file; /* where refusals point; file and line of the section's first line */
 	unsigned line;
 	const char *label; /* "[gpu]" or "[gpu:second]", as the user wrote it */
+	bool are_held; /* the addresses are what was held for the VM, not the spec's own words */
 };
 
 struct place_request {
@@ -82,6 +83,10 @@ struct place_request {
 struct place_taken_gpu {
 	const char *address; /* any function of the GPU or member of its group */
 	const char *holder;  /* for people: `VM "train" of alice` */
+	const char
+		*state;   /* instead of "is held by HOLDER": `is drained by bob: fan`; NULL: that */
+	const char *word; /* that in one: "drained"; NULL: somebody holds it, or for somebody */
+	const char *remedy; /* the command that frees it, if it is not that of a VM; may be NULL */
 };
 
 struct place_taken_cpus {
@@ -188,7 +193,9 @@ hwloc_bitmap_t place_host_cpus(const struct machine *machine, const struct place
 /* "required" and so on: the words of the spec. */
 const char *place_policy_name(enum place_policy policy);
 
-/* Who has @gpu, or NULL if it is free. Borrows from @taken. */
+/* The first in @taken that has @gpu, or NULL if it is free, and its holder. Borrow from @taken. */
+const struct place_taken_gpu *place_gpu_taken(const struct gpu *gpu,
+					      const struct place_taken *taken);
 const char *place_gpu_holder(const struct gpu *gpu, const struct place_taken *taken);
 
 #endif

@@ -235,10 +235,18 @@ static bool is_part(const struct gpu *gpu, const char *address)
 	return false;
 }
 
-const char *place_gpu_holder(const struct gpu *gpu, const struct place_taken *taken)
+const struct place_taken_gpu *place_gpu_taken(const struct gpu *gpu,
+					      const struct place_taken *taken)
 {
 	for (size_t i = 0; i < taken->gpu_count; i++)
 		if (is_part(gpu, taken->gpus[i].address))
-			return taken->gpus[i].holder;
+			return &taken->gpus[i];
 	return NULL;
+}
+
+const char *place_gpu_holder(const struct gpu *gpu, const struct place_taken *taken)
+{
+	const struct place_taken_gpu *entry = place_gpu_taken(gpu, taken);
+
+	return entry == NULL ? NULL : entry->holder;
 }

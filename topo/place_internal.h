@@ -389,6 +389,9 @@ void place_reason_reject(struct placement *placement, const char *format, ...)
 char *place_words_nodes(const struct place_view *view, const size_t *nodes, size_t count);
 /* "CPU 2", "CPUs 2-3,18". */
 char *place_words_cpus(hwloc_const_bitmap_t cpus);
+
+/* "is held by VM ..." or what else is the case. The caller frees. */
+char *place_words_taken(const struct place_taken_gpu *taken);
 /* "a, b and c" of texts. */
 char *place_words_list(char *const *items, size_t count);
 /* ` that match "H100"` (matches, if @count is 1), or nothing for any. */

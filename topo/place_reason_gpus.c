@@ -42,8 +42,10 @@ static void tell_gpus(const struct place_view *view, struct placement *placement
 		CLEANUP(text) char *that_match = place_words_that_match(wanted, free_count);
 
 		if (wanted->address_count > 0) {
-			place_reason_add(placement, "gpus", "%s gets %s, which the spec names",
-					 wanted->label, taken);
+			place_reason_add(placement, "gpus", "%s gets %s, which %s", wanted->label,
+					 taken,
+					 wanted->are_held ? "this VM holds from its last start"
+							  : "the spec names");
 		} else if (free_count == wanted->count) {
 			place_reason_add(
 				placement, "gpus", "%s gets %s, %s%s", wanted->label, taken,

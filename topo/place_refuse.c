@@ -129,12 +129,15 @@ static void add_elsewhere(const struct place_view *now, const struct place_choic
 
 	for (size_t i = 0; i < now->host->gpus->count; i++) {
 		const struct gpu *gpu = &now->host->gpus->gpus[i];
-		const char *holder = place_gpu_holder(gpu, now->taken);
+		const struct place_taken_gpu *taken = place_gpu_taken(gpu, now->taken);
 		CLEANUP(text) char *item = NULL;
 
-		if (fits_empty->picks[i] == SIZE_MAX || holder == NULL)
+		if (fits_empty->picks[i] == SIZE_MAX || taken == NULL)
 			continue;
-		item = text_format("%s, which %s has", gpu->device->address, holder);
+		item = taken->state != NULL
+			       ? text_format("%s, which %s", gpu->device->address, taken->state)
+			       : text_format("%s, which %s has", gpu->device->address,
+					     taken->holder);
 		text_join(&held, "; ", item);
 	}
 	if (held != NULL) {

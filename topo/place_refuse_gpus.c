@@ -34,20 +34,29 @@ static char *tied_clause(const struct place_view *view, size_t at)
 
 	for (size_t i = 0; i < gpu->member_count; i++) {
 		const struct gpu_member *member = &gpu->members[i];
+		const struct place_taken_gpu *taken;
 		const struct gpu *other;
-		const char *holder;
 
 		if (member->role != GPU_MEMBER_GPU)
 			continue;
 		other = gpu_find(view->host->gpus, member->device->address);
-		holder = other == NULL ? NULL : place_gpu_holder(other, view->taken);
+		taken = other == NULL ? NULL : place_gpu_taken(other, view->taken);
 		text_add(&clause, "%s%s", separator, member->device->address);
-		if (holder != NULL)
-			text_add(&clause, ", which %s has", holder);
+		if (taken != NULL && taken->state != NULL)
+			text_add(&clause, ", which %s", taken->state);
+		else if (taken != NULL)
+			text_add(&clause, ", which %s has", taken->holder);
 		separator = " and ";
 	}
 	text_add(&clause, " (IOMMU group %d)", gpu->device->iommu_group);
 	return clause;
+}
+
+static char *taken_clause(const struct place_view *view, const struct gpu *gpu)
+{
+	CLEANUP(text) char *words = place_words_taken(place_gpu_taken(gpu, view->taken));
+
+	return text_format("%s %s", gpu->device->address, words);
 }
 
 /* What keeps GPU @at from being chosen; NULL: nothing of its own. The caller frees. */
@@ -67,8 +76,7 @@ static char *clause_of(const struct place_view *view, size_t at)
 		return text_format("%s is not offered: %s", gpu->device->address,
 				   gpu->offer_reason);
 	case PLACE_GPU_TAKEN:
-		return text_format("%s is held by %s", gpu->device->address,
-				   place_gpu_holder(gpu, view->taken));
+		return taken_clause(view, gpu);
 	case PLACE_GPU_NODE_UNKNOWN:
 		return text_format("the firmware does not say which NUMA node %s is near",
 				   gpu->device->address);
@@ -215,6 +223,31 @@ static void add_what(const struct place_view *view, size_t request, struct fail 
 	}
 }
 
+/* The commands that free those of the wanted GPUs which no VM has, or NULL. The caller frees. */
+static char *remedies_of(const struct place_view *view, size_t request)
+{
+	char *remedies = NULL;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++) {
+		const struct place_taken_gpu *taken = place_gpu_taken(gpu_at(view, i), view->taken);
+
+		if (view->states[i] == PLACE_GPU_TAKEN && taken->remedy != NULL &&
+		    is_wanted(view, &view->request->gpus[request], request, i))
+			text_join(&remedies, "; ", taken->remedy);
+	}
+	return remedies;
+}
+
+static void add_hint_to_free(const struct place_view *view, size_t request, struct fail *fail)
+{
+	CLEANUP(text) char *remedies = remedies_of(view, request);
+
+	if (remedies == NULL)
+		fail_hint(fail, "gpuvm list shows the VMs; gpuvm stop NAME frees what one has");
+	else
+		fail_hint(fail, "%s", remedies);
+}
+
 static void add_hint(const struct place_view *view, size_t request, struct fail *fail)
 {
 	if (count_state(view, request, PLACE_GPU_NODE_UNKNOWN) > 0) {
@@ -246,7 +279,7 @@ static void add_hint(const struct place_view *view, size_t request, struct fail 
 	if (view->empty)
 		fail_hint(fail, "gpuvm gpus lists the GPUs of this host and what is offered");
 	else
-		fail_hint(fail, "gpuvm list shows the VMs; gpuvm stop NAME frees what one has");
+		add_hint_to_free(view, request, fail);
 }
 
 int place_refuse_gpus(const struct place_view *view, struct fail *fail)

@@ -50,6 +50,12 @@ const char *place_words_best(const struct place_view *view, const struct place_s
 					 : "; no other nodes with such GPUs have more";
 }
 
+char *place_words_taken(const struct place_taken_gpu *taken)
+{
+	return taken->state != NULL ? mem_strdup(taken->state)
+				    : text_format("is held by %s", taken->holder);
+}
+
 char *place_words_cpus(hwloc_const_bitmap_t cpus)
 {
 	CLEANUP(text) char *list = machine_cpus_format(cpus);

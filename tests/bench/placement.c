@@ -198,8 +198,9 @@ static int ask(const struct bench *bench, const struct place_request *request,
 		const struct vm *vm = &bench->vms[i];
 
 		for (size_t j = 0; j < vm->address_count; j++)
-			*MEM_APPEND(gpus, taken.gpu_count) =
-				(struct place_taken_gpu){ vm->addresses[j], "a VM" };
+			*MEM_APPEND(gpus, taken.gpu_count) = (struct place_taken_gpu){
+				.address = vm->addresses[j], .holder = "a VM"
+			};
 		*MEM_APPEND(cpus, taken.cpus_count) = (struct place_taken_cpus){ vm->cpus, "a VM" };
 		for (unsigned j = 0; j < bench->machine.node_count; j++)
 			*MEM_APPEND(memory, taken.memory_count) = (struct place_taken_memory){

@@ -138,8 +138,9 @@ static void roll_cards(struct game *game)
 	}
 	for (unsigned i = 0, held = 0; i < count && held < 8; i++)
 		if (roll(&game->seed, 4) == 0)
-			game->has.gpus[held++] = (struct place_taken_gpu){ game->addresses[i],
-									   "VM \"a\"" };
+			game->has.gpus[held++] = (struct place_taken_gpu){
+				.address = game->addresses[i], .holder = "VM \"a\""
+			};
 }
 
 static void roll_request(struct game *game)

@@ -126,8 +126,9 @@ static bool play(struct world *world)
 
 	for (size_t i = 0; i < world->made->host.gpus->count; i++) {
 		if (roll(world, 4) == 0)
-			taken_gpus[taken.gpu_count++] =
-				(struct place_taken_gpu){ world->addresses[i], "VM \"a\"" };
+			taken_gpus[taken.gpu_count++] = (struct place_taken_gpu){
+				.address = world->addresses[i], .holder = "VM \"a\""
+			};
 		else
 			free_set |= 1U << i;
 	}

@@ -117,7 +117,8 @@ static inline void tell(const struct world *world, struct told *told)
 										  "VM \"a\"" };
 		for (size_t j = 0; j < vm->placement->gpu_count; j++)
 			told->gpus[told->taken.gpu_count++] = (struct place_taken_gpu){
-				vm->placement->gpus[j].gpu->device->address, "VM \"a\""
+				.address = vm->placement->gpus[j].gpu->device->address,
+				.holder = "VM \"a\""
 			};
 	}
 }

@@ -49,10 +49,12 @@ static struct scene set(void)
 	CLEANUP(bitmap) hwloc_bitmap_t own = cpus_of("0,64");
 	const struct place_taken_cpus taken_cpus[] = { { cpus, "VM \"train\" of <alice>" },
 						       { nowhere, "VM \"ghost\"" } };
-	const struct place_taken_gpu taken_gpus[] = { { "0000:39:00.0", "VM \"train\" of <alice>" },
-						      { "0000:3a:00.0", "VM \"train\" of <alice>" },
-						      { "0000:88:00.0", "VM \"infer\" of bob" },
-						      { "0000:99:00.0", "VM \"ghost\"" } };
+	const struct place_taken_gpu taken_gpus[] = {
+		{ .address = "0000:39:00.0", .holder = "VM \"train\" of <alice>" },
+		{ .address = "0000:3a:00.0", .holder = "VM \"train\" of <alice>" },
+		{ .address = "0000:88:00.0", .holder = "VM \"infer\" of bob" },
+		{ .address = "0000:99:00.0", .holder = "VM \"ghost\"" }
+	};
 	const struct place_taken taken = {
 		.cpus = taken_cpus, .cpus_count = 2, .gpus = taken_gpus, .gpu_count = 4
 	};
