@@ -138,6 +138,13 @@ void hv_close(struct hv *hv)
 	free(hv);
 }
 
+bool hv_is_system(struct hv *hv)
+{
+	CLEANUP(text) char *uri = virConnectGetURI(hv->connection);
+
+	return text_equal(uri, HV_URI_DEFAULT);
+}
+
 unsigned long hv_libvirt_version(struct hv *hv)
 {
 	unsigned long version = 0;

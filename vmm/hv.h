@@ -29,6 +29,9 @@ int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct f
 void hv_close(struct hv *hv);
 CLEANUP_DEFINE(hv, struct hv, hv_close)
 
+/* Whether it is the daemon of this machine's system, HV_URI_DEFAULT: what it does not define nobody does. */
+bool hv_is_system(struct hv *hv);
+
 /* Versions as major * 1000000 + minor * 1000 + micro; 0: unknown. */
 unsigned long hv_libvirt_version(struct hv *hv);
 unsigned long hv_qemu_version(struct hv *hv);

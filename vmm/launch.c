@@ -162,7 +162,8 @@ static int decide(struct launch *launch, struct fail *fail)
 					    .user = launch->owner->name,
 					    .uid = launch->owner->uid,
 					    .boot = launch->boot };
-	int result = place(&request, launch->host, &taken, &launch->placement, fail);
+	int result = held_place(&request, launch->usage->records, launch->uuid, launch->host,
+				&taken, &launch->placement, fail);
 
 	free(gpus);
 	if (result < 0)
@@ -239,20 +240,24 @@ static const struct step start_steps[] = {
 	{ "spec", NULL, read_spec, NULL },
 	{ "connect", NULL, connect_for_start, NULL },
 	{ "gate", "choosing GPUs, CPUs and memory", launch_gate_shut, NULL },
+	{ "take-over", NULL, launch_hold_take_over, NULL },
 	{ "host", NULL, launch_look_at_host, NULL },
 	{ "usage", NULL, launch_look_at_usage, NULL },
 	{ "ended", NULL, launch_look_at_ended, NULL },
 	{ "recall", NULL, recall_spec, NULL },
 	{ "identify", NULL, identify_for_start, NULL },
+	{ "check-records", NULL, launch_hold_check, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "check-parts", NULL, check_parts, NULL },
 	{ "decide", NULL, decide, NULL },
 	{ "check-gpus", NULL, check_gpus, NULL },
 	{ "claim", NULL, launch_request_claim, NULL },
 	{ "open-gate", NULL, launch_gate_open, NULL },
+	{ "hold", NULL, launch_hold_begin, launch_hold_undo }, /* no crash leaves a VM without */
 	{ "define", "defining the VM", define, launch_undo_define },
 	{ "start", "starting it: libvirt hands the GPU over and QEMU pins its memory", start,
 	  launch_undo_start },
+	{ "settle", NULL, launch_hold_settle, NULL },
 	{ "end-claim", NULL, end_claim, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -324,6 +329,7 @@ void launch_free(struct launch *launch)
 	free(launch->uuid);
 	free(launch->libvirt_unknown);
 	domain_free(launch->domain);
+	held_lines_done(&launch->taken_over);
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);
 	aftermath_free(launch->aftermath);

@@ -21,6 +21,7 @@
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
 #include "vmm/domain.h"
+#include "vmm/held.h"
 #include "vmm/hv.h"
 #include "vmm/owner.h"
 #include "vmm/policy.h"
@@ -80,7 +81,8 @@ struct launch {
 	struct lease_gate *gate;   /* while choosing */
 	struct lease_claim *claim; /* until it runs */
 	bool had_nvram;            /* libvirt kept UEFI variables of it before */
-	double seconds_create;     /* spent inside libvirt's start call */
+	struct held_lines taken_over; /* of a start: what dead processes and deleted VMs had left */
+	double seconds_create;        /* spent inside libvirt's start call */
 	double seconds_total;
 };
 

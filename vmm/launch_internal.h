@@ -60,4 +60,23 @@ int launch_gate_open(struct launch *launch, struct fail *fail);
 void launch_undo_start(struct launch *launch, struct fail *fail);
 void launch_undo_define(struct launch *launch, struct fail *fail);
 
+/*
+ * Whether the VM is active, asked on another connection if the first one is broken: a daemon that died during the
+ * start is back by the time that its socket answers. Fails if libvirt does not answer.
+ */
+int launch_undo_ask(struct launch *launch, bool *ret_active);
+
+/* What dead processes and deleted VMs left of holds is removed, and told in launch.taken_over. */
+int launch_hold_take_over(struct launch *launch, struct fail *fail);
+
+/* The records of GPUs can be kept on this host (FAIL_HOST). */
+int launch_hold_check(struct launch *launch, struct fail *fail);
+
+/* Holds the placed GPUs as the spec says; undone unless the VM runs after all. */
+int launch_hold_begin(struct launch *launch, struct fail *fail);
+void launch_hold_undo(struct launch *launch, struct fail *fail);
+
+/* Once it runs: lets go of what it held before and does not any more. Cannot fail. */
+int launch_hold_settle(struct launch *launch, struct fail *fail);
+
 #endif

@@ -3,8 +3,7 @@
 #include "vmm/giveback.h"
 #include "vmm/launch_internal.h"
 
-/* Whether the VM is active. A daemon that died during the start is back by the time that its socket answers. */
-static int ask_again(struct launch *launch, bool *ret_active)
+int launch_undo_ask(struct launch *launch, bool *ret_active)
 {
 	CLEANUP(fail) struct fail ignored = { 0 };
 
@@ -48,7 +47,7 @@ void launch_undo_start(struct launch *launch, struct fail *fail)
 	bool is_active = false;
 
 	/* gpuvm's hook vetoes before a device is touched. */
-	if (fail->kind != FAIL_HV || ask_again(launch, &is_active) < 0)
+	if (fail->kind != FAIL_HV || launch_undo_ask(launch, &is_active) < 0)
 		return;
 	if (is_active) {
 		fail_hint(fail, "it runs after all: gpuvm show %s   or: gpuvm stop --force %s",
@@ -68,7 +67,7 @@ void launch_undo_define(struct launch *launch, struct fail *fail)
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
 	bool is_active = false;
 
-	if (ask_again(launch, &is_active) < 0) {
+	if (launch_undo_ask(launch, &is_active) < 0) {
 		fail_add(fail, FAIL_HV, "the definition of VM \"%s\" is left as it is",
 			 launch->spec->name);
 		fail_cause(fail, "libvirt does not answer any more");

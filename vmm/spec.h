@@ -34,6 +34,7 @@ struct spec_gpu {
 	char **addresses; /* canonical */
 	size_t address_count;
 	enum spec_p2p p2p;
+	bool hold; /* kept for the VM while it is off */
 };
 
 enum spec_disk_format {

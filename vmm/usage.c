@@ -5,6 +5,8 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/held.h"
+#include "vmm/record_text.h"
 #include "vmm/snapshot.h"
 #include "vmm/usage_memory.h"
 
@@ -34,6 +36,53 @@ static void take_gpu(struct usage *usage, const char *address, const char *holde
 {
 	*MEM_APPEND(usage->gpus, usage->gpu_count) = (struct place_taken_gpu){ .address = address,
 									       .holder = holder };
+}
+
+static char *record_holder(const struct record *record)
+{
+	if (record->kind == RECORD_HELD && record->problem == NULL)
+		return text_format("VM \"%s\" of %s, which is off", record->vm,
+				   record->user == NULL ? "somebody" : record->user);
+	if (record->kind == RECORD_DRAINED && record->user != NULL)
+		return text_format("a drain by %s", record->user);
+	return mem_strdup(record->kind == RECORD_HELD      ? "somebody's hold"
+			  : record->kind == RECORD_DRAINED ? "a drain"
+							   : "a quarantine");
+}
+
+static struct usage_record record_texts(const struct record *record)
+{
+	struct usage_record texts = { .holder = record_holder(record),
+				      .state = record_text_words(record),
+				      .remedy = record_text_remedy(record) };
+
+	if (record->kind == RECORD_HELD && record->problem == NULL)
+		text_add(&texts.state, ", which is off");
+	return texts;
+}
+
+/* Behind the VMs: a VM that runs is the better answer to who has a GPU. */
+static void take_records(struct usage *usage, const char *except)
+{
+	const struct usage_vm *own = except == NULL ? NULL : usage_vm(usage, except);
+
+	usage->record_texts = mem_alloc(usage->records->count, sizeof *usage->record_texts);
+	for (size_t i = 0; i < usage->records->count; i++) {
+		const struct record *record = &usage->records->records[i];
+		struct usage_record *texts = &usage->record_texts[i];
+
+		*texts = record_texts(record);
+		if (record->is_stale || (record->kind == RECORD_HELD && own != NULL &&
+					 text_equal(record->uuid, own->domain->uuid)))
+			continue;
+		*MEM_APPEND(usage->gpus, usage->gpu_count) = (struct place_taken_gpu){
+			.address = record->address,
+			.holder = texts->holder,
+			.state = texts->state,
+			.word = record->kind == RECORD_HELD ? NULL : record_kind_name(record->kind),
+			.remedy = texts->remedy
+		};
+	}
 }
 
 static void take_cpus(struct usage *usage, hwloc_const_bitmap_t cpus, const char *holder)
@@ -133,7 +182,8 @@ int usage_read(struct hv *hv, const struct root *root, const char *lease_directo
 {
 	CLEANUP(usage) struct usage *usage = mem_alloc(1, sizeof *usage);
 
-	/* Starts first: one that ends in between is then seen twice, never missed. */
+	/* Each before the one that follows it in a VM's life: what ends in between is seen twice, never missed. */
+	usage->records = record_scan(root);
 	usage->starts = lease_scan(root->live ? lease_directory : "/nonexistent");
 	usage->start_labels = mem_alloc(usage->starts->count, sizeof *usage->start_labels);
 	for (size_t i = 0; i < usage->starts->count; i++) {
@@ -142,12 +192,15 @@ int usage_read(struct hv *hv, const struct root *root, const char *lease_directo
 	}
 	if (read_domains(usage, hv, root, fail) < 0 || read_vms(usage, fail) < 0)
 		return -1;
+	held_judge(usage->records, usage->starts,
+		   hv == NULL || hv_is_system(hv) ? usage->domains : NULL);
 	for (size_t i = 0; i < usage->vm_count; i++)
 		if (usage->vms[i].domain->is_active &&
 		    !text_equal(usage->vms[i].domain->name, except)) {
 			take_vm(usage, &usage->vms[i], machine);
 			take_memory(usage, &usage->vms[i], machine, hv);
 		}
+	take_records(usage, except);
 	*ret_usage = STEAL(usage);
 	return 0;
 }
@@ -163,6 +216,13 @@ void usage_free(struct usage *usage)
 	}
 	for (size_t i = 0; usage->starts != NULL && i < usage->starts->count; i++)
 		free(usage->start_labels[i]);
+	for (size_t i = 0; usage->record_texts != NULL && i < usage->records->count; i++) {
+		free(usage->record_texts[i].holder);
+		free(usage->record_texts[i].state);
+		free(usage->record_texts[i].remedy);
+	}
+	free(usage->record_texts);
+	record_list_free(usage->records);
 	free(usage->vms);
 	free(usage->resident_bytes);
 	free(usage->start_labels);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is taken on this host, and by whom: every active libvirt domain, gpuvm's or not, and every start
- * under way. Placement counts it; `gpus` and `list` show it.
+ * What is taken on this host, and by whom: every active libvirt domain, gpuvm's or not, every start under
+ * way, and what is kept of GPUs that are held, drained or quarantined. Placement counts it; `gpus` and `list` show it.
  */
 #ifndef GPUVM_VMM_USAGE_H
 #define GPUVM_VMM_USAGE_H
@@ -17,6 +17,7 @@
 #include "vmm/guest.h"
 #include "vmm/hv.h"
 #include "vmm/lease.h"
+#include "vmm/record.h"
 
 /* A libvirt domain with its XML read. */
 struct usage_vm {
@@ -26,6 +27,13 @@ struct usage_vm {
 	char *label;         /* `VM "train" of alice`, `VM "win11" (not gpuvm's)` */
 };
 
+/* A record in words. */
+struct usage_record {
+	char *holder; /* `VM "train" of alice, which is off`, "a drain by bob" */
+	char *state;  /* "is drained by bob: fan" */
+	char *remedy;
+};
+
 struct usage {
 	struct hv_domains *domains; /* NULL: no connection nor record, nothing known */
 	struct usage_vm *vms;       /* one per domain, same order */
@@ -33,6 +41,8 @@ struct usage {
 	uint64_t *resident_bytes;     /* one per domain, from a snapshot; NULL: ask libvirt */
 	struct lease_records *starts; /* under way */
 	char **start_labels;          /* one per start: `VM "train" of bob, starting (pid 4711)` */
+	struct record_list *records;  /* judged by held_judge() */
+	struct usage_record *record_texts; /* one per record */
 	struct place_taken_gpu *gpus;
 	struct place_taken_cpus *cpus;
 	struct place_taken_memory *memory;
@@ -45,7 +55,8 @@ struct usage {
  * (snapshot.h), and usage.domains is NULL if that is nothing. What the VM named @except has does not count
  * (NULL: all counts): it is the one that a plan is for. A domain pinned to all CPUs of @machine, or not pinned
  * at all, takes no CPUs. QEMU's own threads take none either: they run where the host does. Memory is what is
- * promised and not resident yet. Borrows nothing but the text constants. Release with usage_free().
+ * promised and not resident yet. Its GPUs are taken from all but the VM itself by a hold, from all by a drain
+ * or a quarantine. Borrows nothing but the text constants. Release with usage_free().
  */
 int usage_read(struct hv *hv, const struct root *root, const char *lease_directory,
 	       const struct machine *machine, const char *except, struct usage **ret_usage,

@@ -356,6 +356,7 @@ static void checks_come_before_changes(void **state)
 		{ "no KVM", "/dev/kvm", FAIL_HOST, "/dev/kvm does not exist" },
 		{ "no firmware", "/usr/share/qemu/firmware", FAIL_HOST, "firmware" },
 		{ "no reservations", "/leases", FAIL_HOST, "systemd-tmpfiles" },
+		{ "no records", "/var/lib/gpuvm/drained", FAIL_HOST, "systemd-tmpfiles" },
 	};
 	CLEANUP(text) char *spec = livehost_spec("vm");
 

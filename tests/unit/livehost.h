@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/unit/hosts.h"
+#include "tests/unit/records.h"
 #include "tests/unit/testhv.h"
 #include "vmm/launch.h"
 #include "vmm/lease.h"
@@ -71,6 +72,7 @@ static inline void livehost_furnish(const char *directory)
 	assert_int_equal(mkdir(leases, 0755), 0);
 	free(scratch_write(dev, "kvm", ""));
 	free(scratch_write(directory, "vm.qcow2", ""));
+	records_make(directory);
 }
 
 /*
