@@ -6,6 +6,7 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/held.h"
 #include "vmm/hv.h"
 #include "vmm/owner.h"
 
@@ -200,11 +201,13 @@ static void end(const struct finish_options *options, const struct house *house,
 static void look_at_drivers(const struct finish_options *options, const struct house *house,
 			    struct finish *finish)
 {
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
 	const struct giveback_means means = { .hv = house->hv,
 					      .uri = options->uri,
 					      .timeout_ms = GIVEBACK_TIMEOUT_MS };
 
 	finish->giveback = giveback_check(finish->guest, house->root, &means);
+	finish->quarantine = quarantine_lost(house->root, finish->guest, finish->giveback, owner);
 	aftermath_settle(finish->guest, finish->giveback, house->hv);
 }
 
@@ -293,6 +296,7 @@ int finish_delete(const struct finish_options *options, const char *name,
 	finish->aftermath = look_at_ended(options, &house);
 	if (hv_undefine(house.hv, subjects.items[0].domain->uuid, false, fail) < 0)
 		return -1;
+	held_drop(house.root, subjects.items[0].domain->uuid);
 	finish->outcome = FINISH_DELETED;
 	*ret_finish = STEAL(subjects.items[0].finish);
 	return 0;
@@ -313,6 +317,7 @@ void finish_free(struct finish *finish)
 {
 	if (finish == NULL)
 		return;
+	quarantine_free(finish->quarantine);
 	giveback_free(finish->giveback);
 	aftermath_free(finish->aftermath);
 	guest_free(finish->guest);

@@ -10,6 +10,7 @@
 #include "vmm/base/fail.h"
 #include "vmm/giveback.h"
 #include "vmm/guest.h"
+#include "vmm/quarantine.h"
 
 #define FINISH_TIMEOUT_S 120
 
@@ -33,8 +34,9 @@ struct finish {
 	enum finish_outcome outcome;
 	char *name;
 	struct guest *guest;
-	struct giveback *giveback;   /* NULL unless it ran until now */
-	struct aftermath *aftermath; /* of VMs that had ended before */
+	struct giveback *giveback;     /* NULL unless it ran until now */
+	struct quarantine *quarantine; /* likewise: its GPUs that did not come back */
+	struct aftermath *aftermath;   /* of VMs that had ended before */
 };
 
 /*
@@ -63,7 +65,7 @@ int finish_stop_all(const struct finish_options *options, struct finish_list **r
 void finish_list_free(struct finish_list *list);
 CLEANUP_DEFINE(finish_list, struct finish_list, finish_list_free)
 
-/* Forgets the VM @name, NVRAM included; its disks stay. FAIL_BUSY while it runs. */
+/* Forgets the VM @name, NVRAM and holds included; its disks stay. FAIL_BUSY while it runs. */
 int finish_delete(const struct finish_options *options, const char *name,
 		  struct finish **ret_finish, struct fail *fail);
 

@@ -18,8 +18,9 @@
 /* A function given to the guest, with what it was on before, from the metadata (NULL: not recorded). */
 struct guest_function {
 	char address[DEVICE_ADDRESS_BYTES];
-	char *driver;          /* NULL: none was bound */
-	char *driver_override; /* NULL: none was set */
+	char *driver;                   /* NULL: none was bound */
+	char *driver_override;          /* NULL: none was set */
+	char gpu[DEVICE_ADDRESS_BYTES]; /* the GPU that it belongs to, or comes along with; "": unknown */
 };
 
 /* A part of a guest's memory; the whole of it, unless cells have nodes of their own. */

@@ -38,6 +38,7 @@ static void read_functions(struct guest *guest, xmlXPathContext *context)
 	for (size_t i = 0; i < guest_found_count(found); i++) {
 		xmlNode *node = found->nodesetval->nodeTab[i];
 		CLEANUP(text) char *text = guest_attribute(node, "address");
+		CLEANUP(text) char *gpu = NULL;
 		struct guest_function function;
 
 		if (i == GUEST_MOST_DEVICES || text == NULL ||
@@ -46,6 +47,9 @@ static void read_functions(struct guest *guest, xmlXPathContext *context)
 					  mem_strdup("gpuvm's record of a GPU is malformed"));
 			return;
 		}
+		gpu = guest_attribute(node->parent, "address");
+		if (gpu == NULL || !device_parse_address(gpu, function.gpu))
+			function.gpu[0] = '\0';
 		function.driver = driver_attribute(node, "driver");
 		function.driver_override = driver_attribute(node, "override");
 		*MEM_APPEND(guest->functions, guest->function_count) = function;

@@ -126,7 +126,7 @@ static struct root *host_of(const struct function *function)
 /* Its record is another VM's business by now. */
 static void what_was_edited_away_is_left_alone(void **state)
 {
-	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	struct guest_function before = { .address = GPU, .driver = (char *)"nvidia" };
 	const struct guest guest = { .functions = &before, .function_count = 1 };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(root) struct root *root = host_of(&functions[3]);
@@ -147,8 +147,11 @@ static void each_function_is_judged(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(functions); i++) {
 		const struct function *function = &functions[i];
-		struct guest_function before = { GPU, (char *)function->before,
-						 (char *)function->before_override };
+		struct guest_function before = {
+			.address = GPU,
+			.driver = (char *)function->before,
+			.driver_override = (char *)function->before_override
+		};
 		char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
 		const struct guest guest = { .functions = &before,
 					     .function_count = 1,
@@ -175,7 +178,7 @@ static void each_function_is_judged(void **state)
 
 static void without_libvirt_it_only_compares(void **state)
 {
-	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	struct guest_function before = { .address = GPU, .driver = (char *)"nvidia" };
 	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
 	const struct guest guest = {
 		.functions = &before, .function_count = 1, .hostdevs = named, .hostdev_count = 1
@@ -266,7 +269,7 @@ static int bind_soon(const void *directory)
 /* The kernel probes while gpuvm waits: that needs no repair. */
 static void a_slow_driver_is_waited_for(void **state)
 {
-	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	struct guest_function before = { .address = GPU, .driver = (char *)"nvidia" };
 	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
 	const struct guest guest = {
 		.functions = &before, .function_count = 1, .hostdevs = named, .hostdev_count = 1

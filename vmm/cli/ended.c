@@ -19,6 +19,20 @@ static const char *outcome_name(enum finish_outcome outcome)
 	return "unknown";
 }
 
+static json_t *quarantined_json(const struct finish *finish)
+{
+	json_t *gpus = json_array();
+
+	for (size_t i = 0; finish->quarantine != NULL && i < finish->quarantine->count; i++) {
+		const struct quarantine_gpu *gpu = &finish->quarantine->gpus[i];
+
+		json_array_append_new(gpus, json_pack("{s:s, s:s, s:b}", "address", gpu->address,
+						      "seen", gpu->seen, "is_recorded",
+						      gpu->fail.kind == FAIL_NONE));
+	}
+	return gpus;
+}
+
 json_t *ended_json(const struct finish *finish)
 {
 	json_t *functions = json_array();
@@ -26,9 +40,21 @@ json_t *ended_json(const struct finish *finish)
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		json_array_append_new(functions,
 				      given_back_function_json(&finish->giveback->functions[i]));
-	return json_pack("{s:s, s:s, s:o, s:o}", "name", finish->name, "outcome",
-			 outcome_name(finish->outcome), "functions", functions, "given_back",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", finish->name, "outcome",
+			 outcome_name(finish->outcome), "functions", functions, "quarantined",
+			 quarantined_json(finish), "given_back",
 			 given_back_json(finish->aftermath));
+}
+
+static void print_quarantined(const struct quarantine_gpu *gpu)
+{
+	if (gpu->fail.kind == FAIL_NONE) {
+		out_note("  %s is quarantined: %s\n  hint: when it answers again: gpuvm undrain %s",
+			 gpu->address, gpu->seen, gpu->address);
+		return;
+	}
+	out_note("  %s should be quarantined: %s", gpu->address, gpu->seen);
+	out_fail(&gpu->fail, false);
 }
 
 static void print_function(const struct giveback_function *function)
@@ -78,5 +104,7 @@ void ended_print(const struct finish *finish)
 	}
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		print_function(&finish->giveback->functions[i]);
+	for (size_t i = 0; finish->quarantine != NULL && i < finish->quarantine->count; i++)
+		print_quarantined(&finish->quarantine->gpus[i]);
 	given_back_print(finish->aftermath);
 }

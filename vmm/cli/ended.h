@@ -7,7 +7,8 @@
 
 #include "vmm/finish.h"
 
-/* name, outcome, functions (driver before and now, state, remedy), given_back (the same of other VMs). New reference. */
+/* name, outcome, functions (driver before and now, state, remedy), quarantined (address, what was seen), given_back (of
+ * other VMs: functions). New reference. */
 json_t *ended_json(const struct finish *finish);
 
 /* One line, and one per function; what did not come back goes to standard error with its remedy, that
