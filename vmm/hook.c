@@ -7,6 +7,7 @@
 #include "topo/device.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/record_text.h"
 
 #define VETO  "gpuvm: veto " /* the program's name is printed by whoever prints the failure */
 #define CAUSE "; cause: "
@@ -33,6 +34,14 @@ static bool names_any_of(const struct guest *guest, const struct gpu *gpu)
 	return names(guest, gpu->device->address);
 }
 
+static bool is_of(const struct gpu *gpu, const char *address)
+{
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (text_equal(gpu->members[i].device->address, address))
+			return true;
+	return text_equal(gpu->device->address, address);
+}
+
 /* A claim without a readable UUID is somebody's all the same. */
 static int check_claim(const struct guest *guest, const struct lease_record *start,
 		       const char *address, struct fail *fail)
@@ -54,6 +63,32 @@ static int check_claims(const struct guest *guest, const struct gpu *gpu,
 			if (text_equal(starts->records[i].gpus[j], gpu->device->address) &&
 			    check_claim(guest, &starts->records[i], gpu->device->address, fail) < 0)
 				return -1;
+	return 0;
+}
+
+/*
+ * Whether the domain of a hold's UUID is still defined cannot be asked here, so a hold counts until the next
+ * gpuvm command finds out.
+ */
+static int check_records(const struct guest *guest, const struct gpu *gpu,
+			 const struct record_list *records, struct fail *fail)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *record = &records->records[i];
+		CLEANUP(text) char *words = NULL;
+		CLEANUP(text) char *remedy = NULL;
+
+		if (!is_of(gpu, record->address) ||
+		    (record->kind == RECORD_HELD && record->problem == NULL &&
+		     text_equal(record->uuid, guest->uuid)))
+			continue;
+		words = record_text_words(record);
+		remedy = record_text_remedy(record);
+		fail_add(fail, FAIL_BUSY, "%s %s", record->address, words);
+		fail_cause(fail, "gpuvm keeps a record of it: " RECORD_DIRECTORY "/%s/%s",
+			   record_kind_name(record->kind), record->address);
+		return fail_hint(fail, "%s", remedy);
+	}
 	return 0;
 }
 
@@ -80,14 +115,6 @@ static int check_group(const struct guest *guest, const struct gpu *gpu, struct 
 	return 0;
 }
 
-static bool is_of(const struct gpu *gpu, const char *address)
-{
-	for (size_t i = 0; i < gpu->member_count; i++)
-		if (text_equal(gpu->members[i].device->address, address))
-			return true;
-	return text_equal(gpu->device->address, address);
-}
-
 static int check_holders(const struct guest *guest, const struct gpu *gpu,
 			 const struct holder_list *holders, struct fail *fail)
 {
@@ -109,6 +136,7 @@ int hook_judge(const struct guest *guest, const struct hook_view *view, struct f
 
 		if (names_any_of(guest, gpu) &&
 		    (check_claims(guest, gpu, view->starts, fail) < 0 ||
+		     check_records(guest, gpu, view->records, fail) < 0 ||
 		     check_group(guest, gpu, fail) < 0 ||
 		     check_holders(guest, gpu, view->holders, fail) < 0))
 			return -1;
@@ -139,6 +167,7 @@ int hook_check(const struct root *root, const char *lease_directory, const char 
 	CLEANUP(gpu_list) struct gpu_list *gpus = NULL;
 	CLEANUP(lease_records) struct lease_records *starts = NULL;
 	CLEANUP(holder_list) struct holder_list *holders = NULL;
+	CLEANUP(record_list) struct record_list *records = NULL;
 
 	if (!guest_may_have_hostdevs(xml))
 		return 0;
@@ -150,10 +179,13 @@ int hook_check(const struct root *root, const char *lease_directory, const char 
 		return -1;
 	gpus = gpu_list_build(devices);
 	starts = lease_scan(lease_directory);
+	records = record_scan(root);
 	holders = read_holders(root, guest, gpus);
-	return hook_judge(guest,
-			  &(struct hook_view){ .gpus = gpus, .starts = starts, .holders = holders },
-			  fail);
+	return hook_judge(
+		guest,
+		&(struct hook_view){
+			.gpus = gpus, .starts = starts, .holders = holders, .records = records },
+		fail);
 }
 
 char *hook_veto(const struct fail *fail)

@@ -16,12 +16,14 @@
 #include "vmm/base/root.h"
 #include "vmm/guest.h"
 #include "vmm/lease.h"
+#include "vmm/record.h"
 
 /* What the hook knows of the host. All borrowed. */
 struct hook_view {
 	const struct gpu_list *gpus;
 	const struct lease_records *starts;
 	const struct holder_list *holders;
+	const struct record_list *records;
 };
 
 /*
@@ -32,7 +34,7 @@ bool hook_is_asked(char *const *args, size_t count);
 
 /*
  * Whether the domain may have the GPUs that it names: none is claimed by another start (its own has its
- * UUID), what its XML leaves of their IOMMU groups is on no driver of the host (FAIL_HOST), and nobody else
+ * UUID) or held for another VM, none is drained or quarantined, what its XML leaves of their IOMMU groups is on no driver of the host (FAIL_HOST), and nobody else
  * holds them. FAIL_BUSY otherwise. Functions that belong to no GPU are not judged, nor is the console:
  * who gives away his screen means to. The pure part of hook_check().
  */

@@ -38,7 +38,8 @@ static int judge(const struct guest *guest, struct fail *fail)
 	const struct gpu_list gpus = { &gpu, 1 };
 	const struct lease_records starts = { NULL, 0 };
 	const struct holder_list holders = { &holder, 1, 0 };
-	const struct hook_view view = { &gpus, &starts, &holders };
+	const struct record_list records = { NULL, 0 };
+	const struct hook_view view = { &gpus, &starts, &holders, &records };
 
 	return hook_judge(guest, &view, fail);
 }

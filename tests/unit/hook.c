@@ -46,7 +46,10 @@ struct question {
 	const char *claimed, *claimed_by; /* a GPU; a UUID, NULL: not readable */
 	const char *held;                 /* a function */
 	enum holder_kind kind;
-	enum fail_kind veto; /* FAIL_NONE: it may */
+	const char *kept; /* a GPU that is held, drained or quarantined */
+	enum record_kind kept_as;
+	const char *kept_for; /* held: a UUID; NULL: the record is damaged */
+	enum fail_kind veto;  /* FAIL_NONE: it may */
 	const char *word;
 };
 
@@ -134,6 +137,43 @@ static const struct question questions[] = {
 	  .word = GPU },
 	{ .about = "the console", .hostdevs = ALL, .held = GPU, .kind = HOLDER_CONSOLE },
 	{ .about = "another GPU is held", .hostdevs = ALL, .held = OTHER, .kind = HOLDER_VFIO },
+	{ .about = "its own hold", .hostdevs = ALL, .kept = GPU, .kept_for = MINE },
+	{ .about = "another's hold",
+	  .hostdevs = ALL,
+	  .kept = GPU,
+	  .kept_for = YOURS,
+	  .veto = FAIL_BUSY,
+	  .word = GPU " is held for VM \"theirs\" of bob" },
+	{ .about = "the way out of another's hold",
+	  .hostdevs = { SOUND },
+	  .kept = GPU,
+	  .kept_for = YOURS,
+	  .veto = FAIL_BUSY,
+	  .word = "gpuvm release " GPU },
+	{ .about = "a damaged hold",
+	  .hostdevs = ALL,
+	  .kept = GPU,
+	  .veto = FAIL_BUSY,
+	  .word = "it is not JSON" },
+	{ .about = "another GPU's hold", .hostdevs = ALL, .kept = OTHER, .kept_for = YOURS },
+	{ .about = "drained",
+	  .hostdevs = ALL,
+	  .kept = GPU,
+	  .kept_as = RECORD_DRAINED,
+	  .kept_for = MINE,
+	  .veto = FAIL_BUSY,
+	  .word = GPU " is drained by bob: dust" },
+	{ .about = "quarantined",
+	  .hostdevs = ALL,
+	  .kept = GPU,
+	  .kept_as = RECORD_QUARANTINED,
+	  .kept_for = MINE,
+	  .veto = FAIL_BUSY,
+	  .word = "gpuvm undrain " GPU },
+	{ .about = "no hostdev of a drained GPU",
+	  .hostdevs = { NIC },
+	  .kept = GPU,
+	  .kept_as = RECORD_DRAINED },
 };
 
 static int ask(const struct question *question, struct fail *fail)
@@ -168,6 +208,12 @@ static int ask(const struct question *question, struct fail *fail)
 				 .who = (char *)"process 812 (sleep)",
 				 .what = (char *)"has it open",
 				 .remedy = (char *)"sudo kill 812" };
+	struct record kept = { .kind = question->kept_as,
+			       .vm = (char *)"theirs",
+			       .user = (char *)"bob",
+			       .reason = (char *)"dust",
+			       .uuid = (char *)question->kept_for };
+	const struct record_list records = { &kept, question->kept != NULL };
 	const struct holder_list holders = { &holder, question->held != NULL, 0 };
 	char hostdevs[3][DEVICE_ADDRESS_BYTES] = { "" };
 	struct guest guest = { .uuid = (char *)MINE, .hostdevs = hostdevs };
@@ -179,13 +225,20 @@ static int ask(const struct question *question, struct fail *fail)
 	}
 	if (question->claimed != NULL)
 		strcpy(claimed[0], question->claimed);
+	if (question->kept != NULL)
+		strcpy(kept.address, question->kept);
+	if (question->kept_as == RECORD_HELD && question->kept_for == NULL)
+		kept.problem = (char *)"it is not JSON";
 	if (question->held != NULL)
 		strcpy(holder.address, question->held);
 	for (size_t i = 0; i < COUNT(hostdevs) && question->hostdevs[i] != NULL; i++)
 		strcpy(hostdevs[guest.hostdev_count++], question->hostdevs[i]);
-	return hook_judge(
-		&guest,
-		&(struct hook_view){ .gpus = &list, .starts = &starts, .holders = &holders }, fail);
+	return hook_judge(&guest,
+			  &(struct hook_view){ .gpus = &list,
+					       .starts = &starts,
+					       .holders = &holders,
+					       .records = &records },
+			  fail);
 }
 
 static void each_domain_gets_what_nobody_has(void **state)
