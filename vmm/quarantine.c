@@ -160,7 +160,8 @@ static int check_drivers(const struct root *root, const struct record *record, s
 	int result = 0;
 
 	guest_of(record, &guest);
-	giveback = giveback_check(&guest, root, hv, timeout_ms);
+	giveback = giveback_check(&guest, root,
+				  &(struct giveback_means){ .hv = hv, .timeout_ms = timeout_ms });
 	for (size_t i = 0; i < giveback->count && result == 0; i++)
 		result = check_driver(&giveback->functions[i], record, fail);
 	free(guest.functions);

@@ -204,7 +204,7 @@ static void without_libvirt_it_only_compares(void **state)
 static void what_somebody_else_has_is_left_alone(void **state)
 {
 	static const char uuid[] = "11111111-2222-3333-4444-666666666666";
-	struct guest_function before = { GPU, (char *)"nvidia", NULL };
+	struct guest_function before = { .address = GPU, .driver = (char *)"nvidia" };
 	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text)

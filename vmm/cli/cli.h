@@ -16,6 +16,7 @@ enum cli_option_bit {
 	CLI_ALL = 1 << 2,
 	CLI_TIMEOUT = 1 << 3,
 	CLI_AUTOSTART = 1 << 4,
+	CLI_REASON = 1 << 5,
 };
 
 enum cli_option_type {
@@ -43,7 +44,7 @@ struct cli {
 	char **args;                       /* behind it */
 	size_t arg_count;
 	bool help, version, json, xml, force, all, autostart;
-	const char *root_directory, *uri;
+	const char *root_directory, *uri, *reason;
 	unsigned timeout_s; /* 0: not given */
 };
 
@@ -80,6 +81,9 @@ int stop_run(const struct cli *cli, struct fail *fail);
 int list_run(const struct cli *cli, struct fail *fail);
 int show_run(const struct cli *cli, struct fail *fail);
 int delete_run(const struct cli *cli, struct fail *fail);
+int release_run(const struct cli *cli, struct fail *fail);
+int drain_run(const struct cli *cli, struct fail *fail);
+int undrain_run(const struct cli *cli, struct fail *fail);
 int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 

@@ -13,6 +13,7 @@
 #include "vmm/cli/holders.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/pcie_json.h"
+#include "vmm/cli/records.h"
 
 static const char *role_name(enum gpu_member_role role)
 {
@@ -71,26 +72,29 @@ static json_t *bars_json(const struct device *device)
 }
 
 static json_t *gpu_json(const struct host *host, const struct pcie *pcie, const struct gpu *gpu,
-			const struct place_taken *taken, const struct holder_list *users)
+			const struct place_taken *taken, const struct record_list *records,
+			const struct holder_list *users)
 {
 	const struct device *device = gpu->device;
 	const struct pcie_node *node = pcie_node(pcie, gpu);
 	const struct holder *user = gpu->offer == GPU_OFFERED ? holder_of(users, gpu) : NULL;
-	const char *holder = place_gpu_holder(gpu, taken);
-	const char *state = holder == NULL && user != NULL ? "in use" : pcie_json_state(gpu, taken);
+	const char *holder = pcie_json_holder(gpu, taken);
+	bool is_in_use = user != NULL && place_gpu_taken(gpu, taken) == NULL;
+	const char *state = is_in_use ? "in use" : pcie_json_state(gpu, taken);
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
 
-	if (holder == NULL && user != NULL)
+	if (is_in_use)
 		holder = user->who;
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}",
 			 "address", device->address, "name", out_text_or_null(title), "id", id,
 			 "numa_node", out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
 			 out_number_or_null(device->iommu_group), "group_members",
 			 members_json(gpu), "driver", out_text_or_null(device->driver), "bars",
 			 bars_json(device), "link", pcie_json_link(node), "path",
 			 pcie_json_path(pcie, node), "state", state, "holder",
-			 out_text_or_null(holder), "reason", out_text_or_null(gpu->offer_reason));
+			 out_text_or_null(holder), "reason", out_text_or_null(gpu->offer_reason),
+			 "records", records_json(records, device->address));
 }
 
 static char *cell_address(const json_t *row)
@@ -152,6 +156,25 @@ static char *cell_bars(const json_t *row)
 	return text == NULL ? mem_strdup("-") : text;
 }
 
+/* The state says one thing; there may be more. */
+static void add_records(char **state, const json_t *records)
+{
+	size_t i;
+	const json_t *record;
+
+	json_array_foreach(records, i, record)
+	{
+		CLEANUP(text) char *words = records_words(record);
+
+		if (text_starts(words, *state)) {
+			free(*state);
+			*state = STEAL(words);
+		} else {
+			text_add(state, "; %s", words);
+		}
+	}
+}
+
 static char *cell_state(const json_t *row)
 {
 	const char *holder = json_string_value(json_object_get(row, "holder"));
@@ -162,6 +185,7 @@ static char *cell_state(const json_t *row)
 		text_add(&state, " by %s", holder);
 	else if (reason != NULL)
 		text_add(&state, ": %s", reason);
+	add_records(&state, json_object_get(row, "records"));
 	return state;
 }
 
@@ -234,8 +258,8 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	aftermath = given_back_read(cli, root, usage);
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
-		json_array_append_new(rows,
-				      gpu_json(host, pcie, &host->gpus->gpus[i], &taken, users));
+		json_array_append_new(rows, gpu_json(host, pcie, &host->gpus->gpus[i], &taken,
+						     usage->records, users));
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:b, s:o, s:o}", "gpus", rows, "has_iommu",
 				   host->has_iommu, "holders_unknown", out_text_or_null(unknown),

@@ -8,7 +8,9 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
+#include "vmm/cli/records.h"
 #include "vmm/cli/vm.h"
+#include "vmm/held.h"
 #include "vmm/usage.h"
 
 static char *cell_name(const json_t *row)
@@ -105,17 +107,26 @@ int list_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(hv) struct hv *hv = NULL;
 	CLEANUP(usage) struct usage *usage = NULL;
 	CLEANUP(aftermath) struct aftermath *aftermath = NULL;
+	CLEANUP(held_lines) struct held_lines taken_over = { 0 };
 	json_t *rows;
 
 	if (hv_open(cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, HV_READ, &hv, fail) < 0 ||
-	    root_open(NULL, &root, fail) < 0 || host_read(root, &host, fail) < 0 ||
+	    root_open(NULL, &root, fail) < 0)
+		return -1;
+	held_take_over(root, hv, NULL, &taken_over);
+	records_print_lines(&taken_over);
+	if (host_read(root, &host, fail) < 0 ||
 	    usage_read(hv, root, NULL, host->machine, NULL, &usage, fail) < 0)
 		return -1;
 	hv_domains_mark(hv, usage->domains);
 	aftermath = given_back_read(cli, root, usage);
-	rows = rows_of(usage, &(struct vm_view){ .hv = hv, .uri = cli->uri, .host = host });
+	rows = rows_of(usage, &(struct vm_view){ .hv = hv,
+						 .uri = cli->uri,
+						 .host = host,
+						 .records = usage->records });
 	if (cli->json) {
-		out_json(json_pack("{s:o, s:o}", "vms", rows, "given_back",
+		out_json(json_pack("{s:o, s:o, s:o}", "vms", rows, "records",
+				   records_json(usage->records, NULL), "given_back",
 				   given_back_json(aftermath)));
 		return 0;
 	}
@@ -123,6 +134,7 @@ int list_run(const struct cli *cli, struct fail *fail)
 		out_line("No VMs yet. Start one from its file: gpuvm start FILE.ini");
 	else
 		out_table(columns, sizeof columns / sizeof *columns, rows);
+	records_print_closed(usage->records);
 	given_back_print(aftermath);
 	json_decref(rows);
 	return 0;

@@ -9,9 +9,18 @@
 
 const char *pcie_json_state(const struct gpu *gpu, const struct place_taken *taken)
 {
-	if (place_gpu_holder(gpu, taken) != NULL)
-		return "held";
+	const struct place_taken_gpu *entry = place_gpu_taken(gpu, taken);
+
+	if (entry != NULL)
+		return entry->word == NULL ? "held" : entry->word;
 	return gpu->offer != GPU_OFFERED ? "not offered" : "free";
+}
+
+const char *pcie_json_holder(const struct gpu *gpu, const struct place_taken *taken)
+{
+	const struct place_taken_gpu *entry = place_gpu_taken(gpu, taken);
+
+	return entry == NULL || entry->word != NULL ? NULL : entry->holder;
 }
 
 static json_t *speed(unsigned mts)
@@ -49,7 +58,7 @@ json_t *pcie_json_path(const struct pcie *pcie, const struct pcie_node *node)
 static json_t *gpu_json(const struct pcie_node *node, const struct place_taken *taken)
 {
 	return json_pack("{s:s, s:o, s:i}", "state", pcie_json_state(node->gpu, taken), "holder",
-			 out_text_or_null(place_gpu_holder(node->gpu, taken)), "virtual_functions",
+			 out_text_or_null(pcie_json_holder(node->gpu, taken)), "virtual_functions",
 			 (int)node->virtual_function_count);
 }
 

@@ -8,8 +8,11 @@
 #include "topo/pcie.h"
 #include "topo/place.h"
 
-/* "free", "held" or "not offered". Static. */
+/* "free", "held", "drained", "quarantined" or "not offered". Static. */
 const char *pcie_json_state(const struct gpu *gpu, const struct place_taken *taken);
+
+/* Who holds @gpu, or whom it is held for; NULL in any state but "held". Borrows from @taken. */
+const char *pcie_json_holder(const struct gpu *gpu, const struct place_taken *taken);
 
 /* Speeds in GT/s and widths, now and at most, each null if unknown. @node may be NULL. New reference. */
 json_t *pcie_json_link(const struct pcie_node *node);

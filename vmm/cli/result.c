@@ -42,12 +42,14 @@ static json_t *gpus_json(const struct launch *launch)
 
 		json_array_append_new(
 			gpus,
-			json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "address", device->address,
-				  "name", out_text_or_null(title), "id", id, "numa_node",
+			json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "address",
+				  device->address, "name", out_text_or_null(title), "id", id,
+				  "numa_node",
 				  out_number_or_null(host_gpu_node(launch->host, placed->gpu)),
 				  "iommu_group", out_number_or_null(device->iommu_group), "cell",
 				  out_number_or_null(placed->cell), "functions",
-				  functions_json(placed->gpu)));
+				  functions_json(placed->gpu), "hold",
+				  launch->spec->gpus[placed->request].hold));
 	}
 	return gpus;
 }
@@ -179,13 +181,14 @@ static void print_gpus(const json_t *plan)
 
 	json_array_foreach(json_object_get(plan, "gpus"), i, gpu)
 	{
+		bool is_held = json_is_true(json_object_get(gpu, "hold"));
 		CLEANUP(text) char *node = out_cell(gpu, "numa_node");
 		const char *driver = driver_of(gpu);
 
-		out_line("%-8s %s  %s [%s], node %s, IOMMU group %lld, %s%s", i == 0 ? "GPU" : "",
+		out_line("%-8s %s  %s [%s], node %s, IOMMU group %lld, %s%s%s", i == 0 ? "GPU" : "",
 			 text_of(gpu, "address"), text_of(gpu, "name"), text_of(gpu, "id"), node,
 			 number_of(gpu, "iommu_group"), driver == NULL ? "no driver" : "driver ",
-			 driver == NULL ? "" : driver);
+			 driver == NULL ? "" : driver, is_held ? ", held while the VM is off" : "");
 		json_array_foreach(json_object_get(gpu, "functions"), j, function)
 		{
 			bool seen = json_is_true(json_object_get(function, "seen_by_guest"));

@@ -109,7 +109,10 @@ int show_run(const struct cli *cli, struct fail *fail)
 		return fail_hint(fail, "gpuvm list");
 	}
 	aftermath = given_back_read(cli, root, usage);
-	result = show_json(&(struct vm_view){ .hv = hv, .uri = cli->uri, .host = host }, vm);
+	result = show_json(
+		&(struct vm_view){
+			.hv = hv, .uri = cli->uri, .host = host, .records = usage->records },
+		vm);
 	json_object_set_new(result, "given_back", given_back_json(aftermath));
 	if (cli->json) {
 		out_json(result);

@@ -7,6 +7,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
+#include "vmm/cli/records.h"
 #include "vmm/cli/result.h"
 #include "vmm/guest.h"
 #include "vmm/launch.h"
@@ -77,10 +78,10 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 					  .keep_owner = at_boot,
 					  .by_name = at_boot,
 					  .progress = cli->json ? NULL : progress };
-
 	int code = launch_start(&options, target, &launch, fail);
 
 	out_progress_end();
+	records_print_lines(&launch->taken_over);
 	given_back_print(launch->aftermath);
 	if (code < 0)
 		return -1;

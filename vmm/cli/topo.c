@@ -181,7 +181,8 @@ static json_t *holders_json(const struct place_taken *taken)
 	json_t *holders = json_array();
 
 	for (size_t i = 0; i < taken->gpu_count; i++)
-		add_holder(holders, taken->gpus[i].holder);
+		if (taken->gpus[i].word == NULL)
+			add_holder(holders, taken->gpus[i].holder);
 	for (size_t i = 0; i < taken->cpus_count; i++)
 		add_holder(holders, taken->cpus[i].holder);
 	return holders;

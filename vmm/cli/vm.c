@@ -6,6 +6,15 @@
 #include "vmm/base/text.h"
 #include "vmm/cli/out.h"
 #include "vmm/pending.h"
+#include "vmm/record_text.h"
+
+static bool has(const struct guest *guest, const char *address)
+{
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		if (text_equal(guest->hostdevs[i], address))
+			return true;
+	return false;
+}
 
 static void note(json_t *notes, const char *text)
 {
@@ -104,6 +113,28 @@ static void note_missing(json_t *notes, const struct vm_view *view, const struct
 	}
 }
 
+/* What is kept for it while it is off, and what keeps it from its GPUs at its next start. */
+static void note_records(json_t *notes, const struct usage_vm *vm,
+			 const struct record_list *records)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *record = &records->records[i];
+		bool is_own = record->problem == NULL && record->kind == RECORD_HELD &&
+			      text_equal(record->uuid, vm->domain->uuid);
+		CLEANUP(text) char *words = NULL;
+		CLEANUP(text) char *text = NULL;
+
+		if (is_own)
+			text = text_format("holds %s while it is off", record->address);
+		else if (!record->is_stale && has(vm->guest, record->address)) {
+			words = record_text_words(record);
+			text = text_format("%s %s", record->address, words);
+		}
+		if (text != NULL)
+			note(notes, text);
+	}
+}
+
 static json_t *gpus_of(const struct guest *guest, const struct host *host)
 {
 	json_t *gpus = json_array();
@@ -131,6 +162,7 @@ json_t *vm_json(const struct vm_view *view, const struct usage_vm *vm)
 	note_missing(notes, view, guest);
 	if (guest->autostart)
 		note(notes, "starts at boot");
+	note_records(notes, vm, view->records);
 	return json_pack("{s:o, s:s, s:o, s:i, s:I, s:o, s:b, s:b, s:o}", "name",
 			 out_text_or_null(guest->name), "state", hv_state_name(vm->domain->state),
 			 "user", out_text_or_null(guest->user), "vcpus", (int)guest->vcpus,

@@ -14,6 +14,7 @@ struct vm_view {
 	struct hv *hv;
 	const char *uri; /* of @hv; NULL: HV_URI_DEFAULT */
 	const struct host *host;
+	const struct record_list *records; /* of its GPUs */
 };
 
 /*

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/keep.h"
+
+#include <pwd.h>
+#include <string.h>
+
+#include "tests/unit/hosts.h"
+#include "tests/unit/records.h"
+#include "tests/unit/testhv.h"
+#include "vmm/finish.h"
+#include "vmm/launch.h"
+
+/*
+ * Holds, drains and quarantines through whole starts and ends of VMs: libvirt's test driver, on a server's
+ * snapshot that is made the live host by chroot(2), as in launch.c.
+ */
+
+#define FIRST "0000:17:00.0" /* what the first VM gets */
+#define GONE  "99999999-2222-3333-4444-555555555555"
+
+virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
+{
+	const char *type = strstr(xml, "<domain type=\"kvm\"");
+	CLEANUP(text) char *text = NULL;
+
+	(void)flags;
+	if (strstr(xml, "<name>unwanted</name>") != NULL)
+		return virDomainDefineXML(connection, "");
+	if (type == NULL)
+		return virDomainDefineXML(connection, xml);
+	text = text_format("%.*s<domain type='test'%s", (int)(type - xml), xml,
+			   type + strlen("<domain type=\"kvm\""));
+	return virDomainDefineXML(connection, text);
+}
+
+static const struct launch_options live = { .uri = TESTHV, .lease_directory = "/leases" };
+static const struct keep_options mine = { .uri = TESTHV, .lease_directory = "/leases" };
+static const struct keep_options forced = { .uri = TESTHV,
+					    .lease_directory = "/leases",
+					    .force = true };
+static const struct root here = { .dir = (char *)"", .live = true };
+
+static char *spec_of(const char *name, const char *gpu)
+{
+	CLEANUP(text)
+	char *text = text_format("[vm]\nname = %s\nvcpus = 4\nmemory = 4 GiB\n[gpu]\n%s\n"
+				 "[disk]\nimage = /vm.qcow2\n[network]\nsource = none\n",
+				 name, gpu);
+	CLEANUP(text) char *file = text_format("%s.ini", name);
+
+	return scratch_write("", file, text);
+}
+
+static struct launch *start(const char *name, const char *gpu)
+{
+	CLEANUP(text) char *spec = spec_of(name, gpu);
+	CLEANUP(fail) struct fail fail = { 0 };
+	struct launch *launch = NULL;
+
+	if (launch_start(&live, spec, &launch, &fail) < 0)
+		fail_msg("%s / %s / %s", fail.items[0].what, fail.items[0].cause,
+			 fail.items[0].hint);
+	return launch;
+}
+
+static void refuse(const char *name, const char *gpu, enum fail_kind kind, const char *word)
+{
+	CLEANUP(text) char *spec = spec_of(name, gpu);
+	CLEANUP(fail) struct fail fail = { 0 };
+	CLEANUP(launch) struct launch *launch = NULL;
+
+	assert_int_equal(launch_start(&live, spec, &launch, &fail), -1);
+	assert_fails(&fail, kind, word);
+}
+
+static void end(struct hv *hv, const char *uuid)
+{
+	struct fail fail = { 0 };
+
+	assert_int_equal(hv_destroy(hv, uuid, &fail), 0);
+}
+
+static void delete (const char *name)
+{
+	const struct finish_options options = { .uri = TESTHV, .force = true };
+	CLEANUP(finish) struct finish *finish = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	assert_int_equal(finish_delete(&options, name, &finish, &fail), 0);
+}
+
+static void assert_records(const char *expected)
+{
+	CLEANUP(text) char *text = records_text(&here);
+
+	assert_string_equal(text, expected);
+}
+
+typedef int change_verb(const struct keep_options *options, char *const *gpus, size_t count,
+			struct keep **ret_keep, struct fail *fail);
+
+static void assert_done(change_verb *verb, const struct keep_options *options, const char *gpu,
+			enum keep_outcome outcome)
+{
+	char *gpus[] = { (char *)gpu };
+	CLEANUP(keep) struct keep *keep = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	if (verb(options, gpus, 1, &keep, &fail) < 0)
+		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_int_equal(keep->count, 1);
+	assert_int_equal(keep->gpus[0].outcome, outcome);
+	assert_string_equal(keep->gpus[0].address, FIRST);
+}
+
+static void assert_not_done(change_verb *verb, const struct keep_options *options, const char *gpu,
+			    enum fail_kind kind, const char *word)
+{
+	char *gpus[] = { (char *)FIRST, (char *)gpu };
+	CLEANUP(keep) struct keep *keep = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	assert_int_equal(verb(options, gpus, 2, &keep, &fail), -1);
+	assert_fails(&fail, kind, word);
+	assert_null(keep);
+}
+
+static void a_hold_lasts_while_the_vm_is_off(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(launch) struct launch *first = start("first", "address = " FIRST "\nhold = yes");
+	CLEANUP(launch) struct launch *second = NULL;
+	CLEANUP(launch) struct launch *again = NULL;
+	CLEANUP(launch) struct launch *last = NULL;
+
+	(void)state;
+	assert_records("held " FIRST " first");
+	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"first\" is running");
+	end(hv, first->uuid);
+	assert_records("held " FIRST " first");
+	/* Another VM is refused by name, or goes elsewhere. */
+	refuse("second", "address = " FIRST, FAIL_BUSY, FIRST " is held for VM \"first\" of ");
+	refuse("second", "address = " FIRST, FAIL_BUSY, ", which is off");
+	refuse("second", "address = " FIRST, FAIL_BUSY, "gpuvm release " FIRST);
+	refuse("second", "count = 8", FAIL_BUSY, "gpuvm release " FIRST);
+	second = start("second", "match = any");
+	assert_string_not_equal(second->placement->gpus[0].gpu->device->address, FIRST);
+	assert_records("held " FIRST " first");
+	end(hv, second->uuid);
+	/* The VM itself gets it again. */
+	again = start("first", "address = " FIRST "\nhold = yes");
+	assert_string_equal(again->uuid, first->uuid);
+	end(hv, again->uuid);
+	assert_records("held " FIRST " first");
+	/* Without the key the next start ends it. */
+	last = start("first", "address = " FIRST);
+	assert_records("");
+	end(hv, last->uuid);
+	delete ("first");
+	delete ("second");
+}
+
+static void a_held_gpu_is_preferred(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(launch)
+	struct launch *named = start("first", "address = 0000:97:00.0\nhold = yes");
+	CLEANUP(launch) struct launch *any = NULL;
+
+	(void)state;
+	end(hv, named->uuid);
+	any = start("first", "match = any\nhold = yes");
+	assert_string_equal(any->placement->gpus[0].gpu->device->address, "0000:97:00.0");
+	end(hv, any->uuid);
+	delete ("first");
+	assert_records("");
+}
+
+static void a_start_that_fails_holds_nothing(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *before = testhv_everything(hv);
+	CLEANUP(text) char *after = NULL;
+
+	(void)state;
+	refuse("unwanted", "address = " FIRST "\nhold = yes", FAIL_HV, NULL);
+	assert_records("");
+	refuse("broken", "address = " FIRST "\nhold = yes", FAIL_HV, NULL);
+	assert_records("");
+	after = testhv_everything(hv);
+	assert_string_equal(before, after);
+}
+
+static void a_hold_that_cannot_be_written_stops_the_start(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text) char *before = testhv_everything(hv);
+	CLEANUP(text) char *after = NULL;
+
+	(void)state;
+	assert_int_equal(mkdir("/var/lib/gpuvm/held/" FIRST, 0755), 0);
+	free(scratch_write("/var/lib/gpuvm/held/" FIRST, "file", ""));
+	refuse("first", "address = " FIRST "\nhold = yes", FAIL_HOST, "sudo rm -r");
+	assert_int_equal(unlink("/var/lib/gpuvm/held/" FIRST "/file"), 0);
+	assert_int_equal(rmdir("/var/lib/gpuvm/held/" FIRST), 0);
+	after = testhv_everything(hv);
+	assert_string_equal(before, after);
+}
+
+static struct record hold_of(const char *uuid, unsigned uid)
+{
+	return (struct record){ .kind = RECORD_HELD,
+				.address = FIRST,
+				.vm = (char *)"ghost",
+				.uuid = (char *)uuid,
+				.user = (char *)"bob",
+				.uid = uid };
+}
+
+/* As a gpuvm leaves it that is killed before libvirt knows of its VM. */
+static void what_the_dead_held_is_taken_over(void **state)
+{
+	const struct record left = hold_of(GONE, 0);
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(launch) struct launch *launch = NULL;
+
+	(void)state;
+	records_write(&here, &left);
+	launch = start("first", "address = " FIRST);
+	assert_int_equal(launch->taken_over.count, 1);
+	assert_string_equal(launch->taken_over.lines[0],
+			    FIRST " is free again: VM \"ghost\", which it was held for, is gone");
+	assert_records("");
+	end(hv, launch->uuid);
+	delete ("first");
+}
+
+static void holds_are_released(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(launch) struct launch *launch = start("first", "address = " FIRST "\nhold = yes");
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+	struct record others = hold_of(launch->uuid, owner->uid + 1);
+
+	(void)state;
+	end(hv, launch->uuid);
+	assert_not_done(keep_release, &mine, "0000:fe:00.0", FAIL_USAGE, "no such GPU");
+	assert_not_done(keep_release, &mine, "first", FAIL_USAGE, "not a PCI address");
+	assert_records("held " FIRST " first");
+	assert_done(keep_release, &mine, "17:00.0", KEEP_RELEASED);
+	assert_records("");
+	assert_done(keep_release, &mine, FIRST, KEEP_WAS_NOT_HELD);
+	records_write(&here, &others);
+	assert_not_done(keep_release, &mine, FIRST, FAIL_REFUSED, "gpuvm release --force " FIRST);
+	assert_records("held " FIRST " ghost");
+	assert_done(keep_release, &forced, FIRST, KEEP_RELEASED);
+	assert_records("");
+	delete ("first");
+}
+
+static void drained_gpus_take_no_new_vm(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+	CLEANUP(launch) struct launch *launch = start("first", "address = " FIRST);
+	CLEANUP(launch) struct launch *after = NULL;
+	struct keep_options why = mine;
+	struct record others = { .kind = RECORD_DRAINED,
+				 .address = FIRST,
+				 .user = (char *)"bob",
+				 .uid = owner->uid + 1 };
+	CLEANUP(record_list) struct record_list *records = NULL;
+
+	(void)state;
+	why.reason = "fan\n2";
+	assert_done(keep_drain, &why, FIRST, KEEP_DRAINED);
+	records = record_scan(&here);
+	assert_string_equal(records->records[0].reason, "fan\\x0a2");
+	assert_string_equal(records->records[0].user, owner->name);
+	assert_int_equal(records->records[0].uid, owner->uid);
+	assert_true(testhv_is_active(hv, launch->uuid));
+	end(hv, launch->uuid);
+	refuse("first", "address = " FIRST, FAIL_BUSY, FIRST " is drained by ");
+	refuse("first", "address = " FIRST, FAIL_BUSY, "gpuvm undrain " FIRST);
+	assert_done(keep_undrain, &mine, FIRST, KEEP_UNDRAINED);
+	assert_done(keep_undrain, &mine, FIRST, KEEP_WAS_NOT_DRAINED);
+	records_write(&here, &others);
+	assert_not_done(keep_undrain, &mine, FIRST, FAIL_REFUSED, "gpuvm undrain --force " FIRST);
+	assert_not_done(keep_drain, &mine, FIRST, FAIL_REFUSED, "gpuvm drain --force " FIRST);
+	assert_done(keep_undrain, &forced, FIRST, KEEP_UNDRAINED);
+	after = start("first", "address = " FIRST);
+	end(hv, after->uuid);
+	delete ("first");
+}
+
+static void set_vendor(const char *vendor)
+{
+	CLEANUP(text)
+	char *path = root_path(&here, "/sys/bus/pci/devices/" FIRST "/config");
+	CLEANUP(file) FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(vendor, 1, 4, file), 4);
+}
+
+static void quarantine_ends_when_the_gpu_answers(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	struct finish_options options = { .uri = TESTHV, .timeout_s = 1 };
+	CLEANUP(finish) struct finish *finish = NULL;
+	CLEANUP(launch) struct launch *launch = start("first", "address = " FIRST);
+	CLEANUP(launch) struct launch *after = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	set_vendor("\xff\xff\xff\xff");
+	assert_int_equal(finish_stop(&options, "first", &finish, &fail), 0);
+	assert_int_equal(finish->quarantine->count, 1);
+	assert_records("quarantined " FIRST " first");
+	refuse("first", "address = " FIRST, FAIL_BUSY, FIRST " is quarantined: " FIRST " does not");
+	assert_not_done(keep_undrain, &forced, FIRST, FAIL_HOST, "stays in quarantine");
+	assert_records("quarantined " FIRST " first");
+	set_vendor("\xde\x10\x30\x23");
+	assert_done(keep_undrain, &mine, FIRST, KEEP_UNDRAINED);
+	assert_records("");
+	after = start("first", "address = " FIRST);
+	end(hv, after->uuid);
+	delete ("first");
+}
+
+/* Whoever may not end the second must not have ended the first. */
+static void all_are_checked_before_any_is_changed(void **state)
+{
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+	struct record own = { .kind = RECORD_DRAINED, .address = FIRST, .uid = owner->uid };
+	struct record others = { .kind = RECORD_DRAINED,
+				 .address = "0000:2a:00.0",
+				 .uid = owner->uid + 1 };
+
+	(void)state;
+	records_write(&here, &own);
+	records_write(&here, &others);
+	assert_not_done(keep_undrain, &mine, "0000:2a:00.0", FAIL_REFUSED, "its user");
+	assert_records("drained 0000:2a:00.0 -; drained " FIRST " -");
+	assert_int_equal(unlink("/var/lib/gpuvm/drained/" FIRST), 0);
+	assert_int_equal(unlink("/var/lib/gpuvm/drained/0000:2a:00.0"), 0);
+}
+
+static void make_live(const char *directory)
+{
+	CLEANUP(text)
+	char *command = text_format("mkdir -p '%s/dev' '%s/leases'", directory, directory);
+
+	assert_int_equal(system(command), 0);
+	records_make(directory);
+	free(scratch_write(directory, "dev/kvm", ""));
+	free(scratch_write(directory, "vm.qcow2", ""));
+}
+
+/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
+static int in_chroot(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hold_lasts_while_the_vm_is_off),
+		cmocka_unit_test(a_held_gpu_is_preferred),
+		cmocka_unit_test(a_start_that_fails_holds_nothing),
+		cmocka_unit_test(a_hold_that_cannot_be_written_stops_the_start),
+		cmocka_unit_test(what_the_dead_held_is_taken_over),
+		cmocka_unit_test(holds_are_released),
+		cmocka_unit_test(drained_gpus_take_no_new_vm),
+		cmocka_unit_test(quarantine_ends_when_the_gpu_answers),
+		cmocka_unit_test(all_are_checked_before_any_is_changed),
+	};
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+
+	(void)getpwuid(0);
+	hv_close(testhv_open(TESTHV));
+	make_live(root->dir);
+	if (chroot(root->dir) != 0 || chdir("/") != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+static void on_a_live_host(void **state)
+{
+	pid_t child;
+	int status = 0;
+
+	(void)state;
+	if (!scratch_is_root())
+		skip();
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(in_chroot());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(on_a_live_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
