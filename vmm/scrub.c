@@ -32,6 +32,11 @@ static size_t user_number(struct scrub_users *users, const char *name)
 	return users->count;
 }
 
+char *scrub_user(const char *name, struct scrub_users *users)
+{
+	return name == NULL ? NULL : text_format("user%zu", user_number(users, name));
+}
+
 static bool is_named(const xmlNode *node, const char *const *names)
 {
 	for (; node->type == XML_ELEMENT_NODE && *names != NULL; names++)

@@ -25,4 +25,7 @@ static inline void scrub_users_cleanup(struct scrub_users *users)
  */
 char *scrub_domain(const char *xml, struct scrub_users *users);
 
+/* The owner named @name as scrub_domain() renames him, "user1"; NULL for NULL. The caller frees. */
+char *scrub_user(const char *name, struct scrub_users *users);
+
 #endif

@@ -9,6 +9,7 @@
 #include "vmm/base/bundle.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/record_text.h"
 #include "vmm/scrub.h"
 
 #define LIBVIRT "gpuvm/libvirt.json"
@@ -149,23 +150,31 @@ void snapshot_libvirt_free(struct snapshot_libvirt *libvirt)
 	free(libvirt);
 }
 
-static void add_libvirt(struct bundle *bundle, const struct snapshot_libvirt *libvirt)
+/* What stands for a domain's UUID: its number in the list, from 1. The caller frees. */
+static char *uuid_of(size_t number)
 {
-	__attribute__((cleanup(scrub_users_cleanup))) struct scrub_users users = { 0 };
+	return text_format("00000000-0000-0000-0000-%012zu", number);
+}
+
+/* Adds @libvirt; the UUID of the domain that became number i + 1 goes to (*@ret_uuids)[i], borrowed. */
+static void add_libvirt(struct bundle *bundle, const struct snapshot_libvirt *libvirt,
+			struct scrub_users *users, const char ***ret_uuids, size_t *ret_count)
+{
 	CLEANUP(json) json_t *whole = NULL;
 	CLEANUP(text) char *text = NULL;
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < libvirt->domains->count; i++) {
 		const struct hv_domain *domain = &libvirt->domains->domains[i];
-		CLEANUP(text) char *xml = scrub_domain(domain->xml, &users);
+		CLEANUP(text) char *xml = scrub_domain(domain->xml, users);
 		CLEANUP(text) char *path = NULL;
 		CLEANUP(text) char *uuid = NULL;
 
 		if (xml == NULL)
 			continue;
 		path = text_format(DOMAIN, json_array_size(rows) + 1);
-		uuid = text_format("00000000-0000-0000-0000-%012zu", json_array_size(rows) + 1);
+		uuid = uuid_of(json_array_size(rows) + 1);
+		*MEM_APPEND(*ret_uuids, *ret_count) = domain->uuid;
 		bundle_add_file(bundle, path, xml, strlen(xml));
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:b, s:b, s:I}", "name",
 						      domain->name, "uuid", uuid, "state",
@@ -180,6 +189,45 @@ static void add_libvirt(struct bundle *bundle, const struct snapshot_libvirt *li
 			  networks[libvirt->default_network].name, "domains", rows);
 	text = json_dumps(whole, JSON_INDENT(1));
 	bundle_add_file(bundle, LIBVIRT, text, strlen(text));
+}
+
+static void add_record(struct bundle *bundle, const struct record *record, const char *uuid,
+		       struct scrub_users *users)
+{
+	CLEANUP(text) char *user = scrub_user(record->user, users);
+	CLEANUP(text)
+	char *path = text_format("%s/%s/%s", RECORD_DIRECTORY + 1, record_kind_name(record->kind),
+				 record->address);
+	CLEANUP(text) char *text = NULL;
+	struct record clean = *record;
+
+	clean.uuid = (char *)uuid;
+	clean.user = user;
+	clean.uid = 0;
+	if (record->kind != RECORD_QUARANTINED)
+		clean.reason = NULL;
+	text = record_text_format(&clean);
+	bundle_add_file(bundle, path, text, strlen(text));
+}
+
+/* A domain that is not in the list gets a number that is in none: its hold stays stale. */
+static void add_records(struct bundle *bundle, const struct root *root, struct scrub_users *users,
+			const char *const *uuids, size_t count)
+{
+	CLEANUP(record_list) struct record_list *records = record_scan(root);
+
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *record = &records->records[i];
+		CLEANUP(text) char *uuid = NULL;
+		size_t number = 0;
+
+		for (size_t j = 0; j < count; j++)
+			if (text_equal(uuids[j], record->uuid))
+				number = j + 1;
+		uuid = record->uuid == NULL ? NULL : uuid_of(number);
+		if (record->problem == NULL)
+			add_record(bundle, record, uuid, users);
+	}
 }
 
 static void add_host(struct bundle *bundle, const struct host_files *files)
@@ -206,12 +254,17 @@ int snapshot_write(const struct root *root, const struct snapshot_libvirt *libvi
 {
 	CLEANUP(host_files) struct host_files *files = host_files_read(root);
 	CLEANUP(bundle) struct bundle *bundle = NULL;
+	__attribute__((cleanup(scrub_users_cleanup))) struct scrub_users users = { 0 };
+	const char **uuids = NULL;
+	size_t uuid_count = 0;
 
 	if (bundle_create(path, &bundle, fail) < 0)
 		return -1;
 	add_host(bundle, files);
 	if (libvirt != NULL)
-		add_libvirt(bundle, libvirt);
+		add_libvirt(bundle, libvirt, &users, &uuids, &uuid_count);
+	add_records(bundle, root, &users, uuids, uuid_count);
+	free(uuids);
 	if (bundle_finish(bundle, fail) < 0)
 		return -1;
 	*ret_count = files->count;

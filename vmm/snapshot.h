@@ -2,7 +2,7 @@
 /*
  * Snapshots: all that planning reads of a host in one archive (bundle.h), for a bug report or a test. The
  * host's files are at their own paths; what libvirt said is in gpuvm/libvirt.json and, one file per domain in
- * the order of that list, gpuvm/domains/1.xml and so on.
+ * the order of that list, gpuvm/domains/1.xml and so on. Records of GPUs (record.h) are at their own paths too.
  */
 #ifndef GPUVM_VMM_SNAPSHOT_H
 #define GPUVM_VMM_SNAPSHOT_H
@@ -39,7 +39,7 @@ CLEANUP_DEFINE(snapshot_libvirt, struct snapshot_libvirt, snapshot_libvirt_free)
 
 /*
  * Writes the host behind @root to the new file @path, with @libvirt unless it is NULL, scrubbed (scrub.h,
- * host_files.h). The number of files goes to @ret_count. Fails as bundle_create and bundle_finish do.
+ * host_files.h; of a drain's reason nothing is kept). The number of files goes to @ret_count. Fails as bundle_create and bundle_finish do.
  */
 int snapshot_write(const struct root *root, const struct snapshot_libvirt *libvirt,
 		   const char *path, size_t *ret_count, struct fail *fail);

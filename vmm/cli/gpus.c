@@ -156,9 +156,10 @@ static char *cell_bars(const json_t *row)
 	return text == NULL ? mem_strdup("-") : text;
 }
 
-/* The state says one thing; there may be more. */
+/* The state says one thing, and of a hold all but since when; there may be more. */
 static void add_records(char **state, const json_t *records)
 {
+	bool is_off = text_contains(*state, ", which is off");
 	size_t i;
 	const json_t *record;
 
@@ -166,6 +167,8 @@ static void add_records(char **state, const json_t *records)
 	{
 		CLEANUP(text) char *words = records_words(record);
 
+		if (is_off && text_starts(words, "held"))
+			continue;
 		if (text_starts(words, *state)) {
 			free(*state);
 			*state = STEAL(words);
