@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/usage.h"
 
+#include "tests/unit/records.h"
 #include "tests/unit/samples.h"
 #include "tests/unit/testhv.h"
 
-/* A live host's is never read here: what is taken comes from libvirt and the leases. */
-static const struct root live = { .live = true };
+/* A live host that keeps no records: what is taken comes from libvirt and the leases. */
+static const struct root live = { .dir = (char *)"/nonexistent", .live = true };
 
 #define HOSTDEV(bus)                                                                               \
 	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
@@ -185,6 +186,96 @@ static void starts_take_too(void **state)
 	}
 }
 
+#define UUID "11111111-2222-3333-4444-555555555555"
+#define GONE "99999999-2222-3333-4444-555555555555"
+
+/* A VM of that UUID with 0000:17:00.0, and what is kept of that GPU. */
+static const struct {
+	const char *about;
+	bool runs;
+	enum record_kind kind;
+	const char *uuid;
+	const char *except;
+	const char *holder, *state; /* of the one entry; NULL: none, or a VM's */
+	const char *word, *remedy;
+} kept[] = {
+	{ "held, its VM is off", false, RECORD_HELD, UUID, NULL, "VM \"vm\" of bob, which is off",
+	  "is held for VM \"vm\" of bob, which is off", NULL, "gpuvm release 0000:17:00.0" },
+	{ "held, its VM runs", true, RECORD_HELD, UUID, NULL, "VM \"vm\" of alice", NULL, NULL,
+	  NULL },
+	{ "held for the VM that the plan is for", false, RECORD_HELD, UUID, "vm", NULL, NULL, NULL,
+	  NULL },
+	{ "held for a VM that is gone", false, RECORD_HELD, GONE, NULL, NULL, NULL, NULL, NULL },
+	{ "held for a VM that is gone, planning", false, RECORD_HELD, GONE, "vm", NULL, NULL, NULL,
+	  NULL },
+	{ "drained", false, RECORD_DRAINED, NULL, "vm", "a drain by bob", "is drained by bob: dust",
+	  "drained", "gpuvm undrain 0000:17:00.0" },
+	{ "quarantined", false, RECORD_QUARANTINED, UUID, "vm", "a quarantine",
+	  "is quarantined: dust", "quarantined", "gpuvm undrain 0000:17:00.0" },
+};
+
+static void what_is_kept_takes_too(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		CLEANUP(records_host) struct root *root = records_host();
+		CLEANUP(sample) struct sample *sample = sample_new("", "");
+		CLEANUP(text) char *metadata = testhv_metadata(1000, "");
+		CLEANUP(text)
+		char *inside = text_format("%s%s", metadata, kept[i].runs ? "" : OFF);
+		CLEANUP(text) char *xml = testhv_xml("vm", UUID, inside, HOSTDEV("0x17"));
+		CLEANUP(text) char *uri = testhv_node(root->dir, xml);
+		CLEANUP(hv) struct hv *hv = testhv_open(uri);
+		CLEANUP(usage) struct usage *usage = NULL;
+		const struct record record = { .kind = kept[i].kind,
+					       .address = "0000:17:00.0",
+					       .vm = (char *)"vm",
+					       .uuid = (char *)kept[i].uuid,
+					       .user = (char *)"bob",
+					       .reason = (char *)"dust" };
+		struct place_taken taken;
+		struct fail fail = { 0 };
+
+		print_message("  %s\n", kept[i].about);
+		records_write(root, &record);
+		assert_int_equal(usage_read(hv, root, root->dir, machine_of(sample), kept[i].except,
+					    &usage, &fail),
+				 0);
+		taken = usage_taken(usage);
+		assert_int_equal(usage->records->count, 1);
+		assert_int_equal(taken.gpu_count, (kept[i].holder != NULL) + kept[i].runs);
+		if (taken.gpu_count == 0)
+			continue;
+		assert_string_equal(taken.gpus[0].address, "0000:17:00.0");
+		assert_string_equal(taken.gpus[0].holder, kept[i].holder);
+		assert_true(text_equal(taken.gpus[0].state, kept[i].state));
+		assert_true(text_equal(taken.gpus[0].word, kept[i].word));
+		assert_true(text_equal(taken.gpus[0].remedy, kept[i].remedy));
+	}
+}
+
+/* Another daemon than this machine's knows nothing of the VM that a hold is for. */
+static void another_daemon_ends_no_hold(void **state)
+{
+	CLEANUP(records_host) struct root *root = records_host();
+	CLEANUP(sample) struct sample *sample = sample_new("", "");
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(usage) struct usage *usage = NULL;
+	const struct record record = { .kind = RECORD_HELD,
+				       .address = "0000:17:00.0",
+				       .vm = (char *)"vm",
+				       .uuid = (char *)GONE };
+	struct fail fail = { 0 };
+
+	(void)state;
+	records_write(root, &record);
+	setenv("GPUVM_TEST_URI", "qemu:///session", 1);
+	assert_int_equal(usage_read(hv, root, root->dir, machine_of(sample), NULL, &usage, &fail),
+			 0);
+	unsetenv("GPUVM_TEST_URI");
+	assert_int_equal(usage_taken(usage).gpu_count, 1);
+}
+
 static void an_empty_host_has_nothing_taken(void **state)
 {
 	CLEANUP(sample) struct sample *sample = sample_new("", "");
@@ -234,6 +325,8 @@ int main(void)
 		cmocka_unit_test(running_vms_take),
 		cmocka_unit_test(whole_cores_are_kept),
 		cmocka_unit_test(starts_take_too),
+		cmocka_unit_test(what_is_kept_takes_too),
+		cmocka_unit_test(another_daemon_ends_no_hold),
 		cmocka_unit_test(an_empty_host_has_nothing_taken),
 		cmocka_unit_test(all_domains_are_known_in_order),
 	};

@@ -203,7 +203,7 @@ static struct hv *open_test_driver(const struct example *example)
 
 static struct usage *read_usage(const struct example *example, struct hv *hv, const char *except)
 {
-	const struct root live = { .dir = (char *)"", .live = true };
+	const struct root live = { .dir = (char *)"/nonexistent", .live = true };
 	struct usage *usage = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
