@@ -44,7 +44,9 @@ static struct quarantine *end_of_vm(const struct root *root)
 				     .function_count = COUNT(functions),
 				     .hostdevs = hostdevs,
 				     .hostdev_count = COUNT(hostdevs) };
-	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, NULL, 0);
+	CLEANUP(giveback)
+	struct giveback *giveback = giveback_check(
+		&guest, root, &(struct giveback_means){ .lease_directory = "/nonexistent" });
 
 	return quarantine_lost(root, &guest, giveback, &alice);
 }
