@@ -10,13 +10,11 @@
 #include "vmm/base/root.h"
 #include "vmm/base/text.h"
 #include "vmm/hv.h"
-#include "vmm/lease.h"
 #include "vmm/owner.h"
 #include "vmm/quarantine.h"
 #include "vmm/record_text.h"
 #include "vmm/usage.h"
 
-#define GATE_TIMEOUT_MS    60000
 #define DRIVERS_TIMEOUT_MS 5000
 
 /* What the verbs look at. */
@@ -26,7 +24,6 @@ struct scene {
 	struct owner *owner;
 	struct hv *hv;
 	struct host *host;
-	struct lease_gate *gate;
 	struct usage *usage;
 	struct keep *keep;
 };
@@ -35,7 +32,6 @@ static void scene_cleanup(struct scene *scene)
 {
 	keep_free(scene->keep);
 	usage_free(scene->usage);
-	lease_close(scene->gate);
 	host_free(scene->host);
 	hv_close(scene->hv);
 	owner_free(scene->owner);
@@ -51,6 +47,17 @@ static bool has_record(const struct scene *scene, const char *address)
 	return false;
 }
 
+static int check_address(const char *typed, struct fail *fail)
+{
+	CLEANUP(text) char *shown = text_printable(typed, 80);
+	char address[DEVICE_ADDRESS_BYTES];
+
+	if (device_parse_address(typed, address))
+		return 0;
+	fail_add(fail, FAIL_USAGE, "%s: not a PCI address", shown);
+	return fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
+}
+
 static int add_gpu(struct scene *scene, const char *typed, struct fail *fail)
 {
 	struct keep *keep = scene->keep;
@@ -58,10 +65,7 @@ static int add_gpu(struct scene *scene, const char *typed, struct fail *fail)
 	char address[DEVICE_ADDRESS_BYTES];
 	const struct gpu *gpu;
 
-	if (!device_parse_address(typed, address)) {
-		fail_add(fail, FAIL_USAGE, "%s: not a PCI address", shown);
-		return fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
-	}
+	(void)device_parse_address(typed, address);
 	gpu = gpu_find(scene->host->gpus, address);
 	if (gpu != NULL)
 		memcpy(address, gpu->device->address, sizeof address);
@@ -82,11 +86,13 @@ static int open_scene(const struct keep_options *options, char *const *gpus, siz
 	scene->options = options;
 	scene->owner = owner_of_caller();
 	scene->keep = mem_alloc(1, sizeof *scene->keep);
+	for (size_t i = 0; i < count; i++)
+		if (check_address(gpus[i], fail) < 0)
+			return -1;
 	if (root_open(NULL, &scene->root, fail) < 0 || record_check(scene->root, fail) < 0 ||
 	    hv_open(options->uri == NULL ? HV_URI_DEFAULT : options->uri, HV_WRITE, &scene->hv,
 		    fail) < 0 ||
-	    host_read(scene->root, &scene->host, fail) < 0 ||
-	    lease_open(options->lease_directory, GATE_TIMEOUT_MS, &scene->gate, fail) < 0)
+	    host_read(scene->root, &scene->host, fail) < 0)
 		return -1;
 	held_take_over(scene->root, scene->hv, options->lease_directory, &scene->keep->taken_over);
 	if (usage_read(scene->hv, scene->root, options->lease_directory, scene->host->machine, NULL,

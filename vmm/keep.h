@@ -2,8 +2,8 @@
 /*
  * What is kept of GPUs (record.h), changed because somebody says so: `release` ends holds, `drain` keeps GPUs
  * from new VMs, `undrain` gives them back, out of quarantine too. The words are Slurm's. All of the named GPUs are
- * checked before anything is changed, behind the lease gate, so that no start chooses meanwhile. Another
- * user's hold or drain ends only by force.
+ * checked before anything is changed. Another user's hold or drain ends only by force. The lease gate stays open:
+ * a start that has its claim keeps its hold, and one that chooses while a GPU is drained meets the hook.
  */
 #ifndef GPUVM_VMM_KEEP_H
 #define GPUVM_VMM_KEEP_H
@@ -46,7 +46,7 @@ struct keep {
 
 /*
  * Each for the GPUs @gpus: addresses of any of their functions. FAIL_USAGE: it is none of this host's;
- * FAIL_REFUSED: another user's; FAIL_HOST as lease_open(), record_check() and quarantine_check();
+ * FAIL_REFUSED: another user's; FAIL_HOST as record_check() and quarantine_check();
  * release: FAIL_BUSY while its VM runs or starts; undrain: FAIL_BUSY while a VM has a quarantined GPU.
  * Release with keep_free().
  */

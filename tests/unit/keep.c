@@ -258,6 +258,35 @@ static void holds_are_released(void **state)
 	delete ("first");
 }
 
+/* What a start has claimed it may just be about to hold. */
+static void a_hold_is_not_released_from_a_start(void **state)
+{
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+	struct record hold = hold_of(GONE, owner->uid);
+	char gpus[1][DEVICE_ADDRESS_BYTES] = { FIRST };
+	struct lease_record record = { .name = (char *)"ghost",
+				       .uuid = (char *)GONE,
+				       .gpus = gpus,
+				       .gpu_count = 1,
+				       .cpus = hwloc_bitmap_alloc() };
+	struct lease_gate *gate = NULL;
+	struct lease_claim *claim = NULL;
+	struct fail fail = { 0 };
+
+	(void)state;
+	records_write(&here, &hold);
+	assert_int_equal(lease_open("/leases", 1000, &gate, &fail), 0);
+	assert_int_equal(lease_take(gate, &record, &claim, &fail), 0);
+	lease_close(gate);
+	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"ghost\" is being started");
+	assert_records("held " FIRST " ghost");
+	lease_release(claim);
+	hwloc_bitmap_free(record.cpus);
+	/* And if that start dies, its hold is nobody's. */
+	assert_done(keep_release, &mine, FIRST, KEEP_WAS_NOT_HELD);
+	assert_records("");
+}
+
 static void drained_gpus_take_no_new_vm(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
@@ -272,10 +301,10 @@ static void drained_gpus_take_no_new_vm(void **state)
 	CLEANUP(record_list) struct record_list *records = NULL;
 
 	(void)state;
-	why.reason = "fan\n2";
+	why.reason = "fan\n\xff";
 	assert_done(keep_drain, &why, FIRST, KEEP_DRAINED);
 	records = record_scan(&here);
-	assert_string_equal(records->records[0].reason, "fan\\x0a2");
+	assert_string_equal(records->records[0].reason, "fan\\x0a\\xff");
 	assert_string_equal(records->records[0].user, owner->name);
 	assert_int_equal(records->records[0].uid, owner->uid);
 	assert_true(testhv_is_active(hv, launch->uuid));
@@ -367,6 +396,7 @@ static int in_chroot(void)
 		cmocka_unit_test(a_hold_that_cannot_be_written_stops_the_start),
 		cmocka_unit_test(what_the_dead_held_is_taken_over),
 		cmocka_unit_test(holds_are_released),
+		cmocka_unit_test(a_hold_is_not_released_from_a_start),
 		cmocka_unit_test(drained_gpus_take_no_new_vm),
 		cmocka_unit_test(quarantine_ends_when_the_gpu_answers),
 		cmocka_unit_test(all_are_checked_before_any_is_changed),
