@@ -96,6 +96,25 @@ static int lock_within(int fd, unsigned timeout_ms)
 	}
 }
 
+/* For those who wait; a help, not a record. */
+static void sign(int lock)
+{
+	CLEANUP(text) char *text = text_format("%d\n", (int)getpid());
+
+	if (ftruncate(lock, 0) == 0)
+		(void)!pwrite(lock, text, strlen(text), 0);
+}
+
+static char *signature(int lock)
+{
+	char text[16] = "";
+	unsigned long long pid = 0;
+
+	if (pread(lock, text, sizeof text - 1, 0) <= 0 || !text_number(text_trim(text), &pid))
+		return mem_strdup("");
+	return text_format(" by process %llu", pid);
+}
+
 int lease_open(const char *directory, unsigned timeout_ms, struct lease_gate **ret_gate,
 	       struct fail *fail)
 {
@@ -113,11 +132,14 @@ int lease_open(const char *directory, unsigned timeout_ms, struct lease_gate **r
 		return not_usable(file, errno, fail);
 	}
 	if (lock_within(gate->lock, timeout_ms) < 0) {
+		CLEANUP(text) char *by = signature(gate->lock);
+
 		fail_add(fail, FAIL_BUSY, "another gpuvm has been choosing GPUs for %u s",
 			 timeout_ms / 1000);
-		fail_cause(fail, "%s/%s is locked", gate->path, GATE_FILE);
+		fail_cause(fail, "%s/%s is locked%s", gate->path, GATE_FILE, by);
 		return fail_hint(fail, "see who: fuser -v %s/%s", gate->path, GATE_FILE);
 	}
+	sign(gate->lock);
 	*ret_gate = STEAL(gate);
 	return 0;
 }

@@ -51,7 +51,7 @@ struct lease_claim; /* GPUs, locked */
 
 /*
  * Locks @directory (NULL: LEASE_DIRECTORY), waiting for at most @timeout_ms. FAIL_HOST if it is missing
- * or not writable, with the command; FAIL_BUSY if another start keeps it that long.
+ * or not writable, with the command; FAIL_BUSY if another start keeps it that long, naming its process.
  */
 int lease_open(const char *directory, unsigned timeout_ms, struct lease_gate **ret_gate,
 	       struct fail *fail);

@@ -501,6 +501,7 @@ static void the_gate_is_waited_for(void **state)
 	static const unsigned timeouts_ms[] = { 0, 100, 300 };
 	CLEANUP(scratch) char *directory = scratch_new();
 	struct scratch_process *other = scratch_spawn(keep_gate, directory);
+	CLEANUP(text) char *by = text_format("gate is locked by process %d", (int)other->pid);
 	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
 	struct fail none = { 0 };
 
@@ -510,7 +511,7 @@ static void the_gate_is_waited_for(void **state)
 		unsigned before_ms = now_ms();
 
 		assert_int_equal(lease_open(directory, timeouts_ms[i], &gate, &fail), -1);
-		assert_fails(&fail, FAIL_BUSY, "gate is locked");
+		assert_fails(&fail, FAIL_BUSY, by);
 		assert_true(now_ms() - before_ms >= timeouts_ms[i]);
 		assert_true(now_ms() - before_ms < timeouts_ms[i] + 2000);
 	}
