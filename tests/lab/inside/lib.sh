@@ -176,7 +176,7 @@ cleanup() {
 	done < <(virsh list --all --uuid)
 	[ -z "$(virsh list --all --name | xargs)" ] || fail "domains are left: $(virsh list --all --name | xargs)"
 	rm -f "$lab_images"/*.raw "$lab_images"/*.qcow2 /var/log/libvirt/qemu/*.log
-	rm -f /etc/driverctl.d/* /run/gpuvm/0*
+	rm -f /etc/driverctl.d/* /run/gpuvm/0* /etc/libvirt/hooks/qemu.d/99-lab-pause
 	[ ! -e /etc/libvirt/hooks/qemu.d/50-gpuvm ] || [ -x /etc/libvirt/hooks/qemu.d/50-gpuvm ] || hook on
 	while read -r address driver; do
 		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
