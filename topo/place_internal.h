@@ -21,6 +21,9 @@
 #define PLACE_STATES_MOST  ((size_t)1 << 12) /* combinations of GPUs wanted of each class */
 #define PLACE_SPLITS_MOST  ((size_t)1 << 16) /* 16 GPUs on 8 nodes have at most 6561 splits */
 
+/* Sets of GPUs that others are taken to want: powers of two up to this. */
+#define PLACE_SET_MOST 8
+
 /* Added to the distance between nodes of different packages; SLIT ends at 255 (ACPI 6.4, 5.2.17). */
 #define PLACE_OTHER_PACKAGE 256
 
@@ -130,6 +133,20 @@ struct place_cost {
 		addresses; /* the 64 lowest units taken, lowest in the highest bit; more is better */
 };
 
+/* What tells two choices apart, most important first: near before far, then what is left to others. */
+enum place_point {
+	PLACE_POINT_UNKNOWN,  /* fewer GPUs whose node is unknown */
+	PLACE_POINT_DIAMETER, /* nodes used: the smaller largest distance, */
+	PLACE_POINT_DISTANCE, /* then the smaller sum of distances */
+	PLACE_POINT_WIDTH,    /* CPUs and memory on the GPUs' own nodes, packages */
+	PLACE_POINT_REACH,    /* GPUs: the smaller largest distance in the PCIe tree */
+	PLACE_POINT_SETS,     /* more sets left to others */
+	PLACE_POINT_SERVED,   /* more free GPUs left with their share of CPUs and memory */
+	PLACE_POINT_SPREAD,   /* fewer pairs of GPUs on different nodes */
+	PLACE_POINT_EVEN,     /* CPUs and memory in proportion to the GPUs of each node */
+	PLACE_POINT_COST, /* GPUs nearer in the PCIe tree, larger sets of free ones kept whole, the lower address */
+};
+
 /* What a search has found. */
 struct place_choice {
 	enum place_width width;
@@ -140,12 +157,11 @@ struct place_choice {
 	size_t cell_count;
 	size_t kind; /* entry of view.kinds; kind_count: any */
 
-	/* The key, most important first; less is better. */
+	/* What enum place_point compares, beside the width. */
 	unsigned unknown, diameter, distance, spread;
 	struct place_cost cost;
-	unsigned
-		stranded; /* free GPUs that stay behind without an average share of CPUs or memory */
-	unsigned cpus_left; /* more is better */
+	uint64_t served;    /* free GPUs left with an average one's share of their node */
+	unsigned sets_left; /* over the nodes, how many of 1, 2, 4, 8 such GPUs there are */
 	unsigned left_over; /* free GPUs that stay behind on the nodes used */
 
 	size_t rivals;              /* other splits that would have done */
@@ -201,7 +217,9 @@ unsigned place_distance_shared(const struct device *a, const struct device *b);
 
 /* place_cost.c */
 void place_cost_add(struct place_cost *to, const struct place_cost *cost);
+/* Less than 0: @a is better; by all of it, or only by how near the GPUs are. */
 int place_cost_compare(const struct place_cost *a, const struct place_cost *b);
+int place_cost_compare_pairs(const struct place_cost *a, const struct place_cost *b);
 
 /* place_choose.c: the best GPUs for every number of them that a node could give */
 struct place_pick {   /* one set of GPUs: those of @left and @right, and @gpu */
@@ -274,6 +292,8 @@ void place_shortage_done(struct place_shortage *shortage);
 /* place_key.c: which choice is better */
 void place_key_judge(const struct place_view *view, struct place_choice *choice);
 bool place_key_is_better(const struct place_choice *a, const struct place_choice *b);
+/* What decides between them. */
+enum place_point place_key_point(const struct place_choice *a, const struct place_choice *b);
 /* Of the GPUs of @choice on @node those that words could have chosen. */
 unsigned place_key_offered(const struct place_view *view, const struct place_choice *choice,
 			   size_t node);
@@ -376,6 +396,8 @@ void place_reason_cells(const struct place_view *view, const struct place_choice
 void place_reason_guest(const struct place_view *view, const struct place_choice *choice,
 			struct placement *placement);
 /* @choice as in struct place_reason. */
+/* Why a set of GPUs is second to one of @cost; static text. */
+const char *place_reason_fault(const struct place_cost *rival, const struct place_cost *cost);
 /* Whether the spec leaves no GPU to choose. */
 bool place_reason_all_named(const struct place_request *request);
 void place_reason_add(struct placement *placement, const char *choice, const char *format, ...)

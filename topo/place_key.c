@@ -56,13 +56,6 @@ static uint64_t left(uint64_t open, uint64_t taken)
 	return open > taken ? open - taken : 0;
 }
 
-/* How many of the average GPU's shares there are in @amount, a broken one counting. */
-static uint64_t shares(uint64_t amount, uint64_t gpus, uint64_t all)
-{
-	/* In pieces small enough that the product cannot wrap. */
-	return all == 0 ? 0 : (amount * gpus + all - 1) / all;
-}
-
 struct average {
 	uint64_t gpus, cpus, mib;
 };
@@ -90,25 +83,54 @@ static struct average average_of(const struct place_view *view)
 	return average;
 }
 
-static void judge_stranded(const struct place_view *view, struct place_choice *choice)
+/*
+ * How many of the average GPU's shares there are in @amount; nearly a share will do, as the kernel's own
+ * memory would else leave every node one short. In pieces small enough that the product cannot wrap.
+ */
+static uint64_t shares(uint64_t amount, uint64_t gpus, uint64_t all)
+{
+	return all == 0 ? 0 : amount * gpus * 8 / (all * 7);
+}
+
+/* With whole cores the siblings that stay idle are lost to others too. */
+static uint64_t cpus_used(const struct place_view *view, const struct place_choice *choice,
+			  size_t cell)
+{
+	uint64_t cpus = choice->cells[cell].vcpu_count;
+	uint64_t width = view->kind_width[choice->kind];
+
+	return view->request->threads == PLACE_SHARE ? cpus : (cpus + width - 1) / width * width;
+}
+
+/* The free GPUs of @node that stay behind with an average GPU's share of CPUs and memory. */
+static uint64_t served(const struct place_view *view, const struct place_choice *choice,
+		       const struct average *average, size_t node)
+{
+	uint64_t gpus = view->free_gpus[node] - place_key_offered(view, choice, node);
+	uint64_t cpus = view->open_cpus[node];
+	uint64_t mib = view->open_bytes[node] >> 20;
+
+	for (size_t i = 0; i < choice->cell_count; i++)
+		if (choice->cell_nodes[i] == node) {
+			cpus = left(cpus, cpus_used(view, choice, i));
+			mib = left(mib, choice->cells[i].memory_bytes >> 20);
+		}
+	cpus = shares(cpus, average->gpus, average->cpus);
+	mib = shares(mib, average->gpus, average->mib);
+	gpus = cpus < gpus ? cpus : gpus;
+	return mib < gpus ? mib : gpus;
+}
+
+static void judge_sets(const struct place_view *view, struct place_choice *choice)
 {
 	struct average average = average_of(view);
 
 	for (size_t node = 0; node < view->machine->node_count; node++) {
-		uint64_t cpus = view->open_cpus[node];
-		uint64_t mib = view->open_bytes[node] >> 20;
-		uint64_t free_gpus = view->free_gpus[node] - place_key_offered(view, choice, node);
-		uint64_t usable;
+		uint64_t gpus = served(view, choice, &average, node);
 
-		for (size_t i = 0; i < choice->cell_count; i++)
-			if (choice->cell_nodes[i] == node) {
-				cpus = left(cpus, choice->cells[i].vcpu_count);
-				mib = left(mib, choice->cells[i].memory_bytes >> 20);
-			}
-		usable = shares(cpus, average.gpus, average.cpus);
-		if (shares(mib, average.gpus, average.mib) < usable)
-			usable = shares(mib, average.gpus, average.mib);
-		choice->stranded += (unsigned)left(free_gpus, usable);
+		choice->served += gpus;
+		for (unsigned size = 1; size <= PLACE_SET_MOST; size *= 2)
+			choice->sets_left += gpus >= size;
 	}
 }
 
@@ -118,40 +140,74 @@ void place_key_judge(const struct place_view *view, struct place_choice *choice)
 
 	choice->unknown = choice->gpus_at[unknown];
 	judge_distance(view, choice);
-	judge_stranded(view, choice);
-	for (size_t i = 0; i <= unknown; i++) {
-		if (choice->gpus_at[i] == 0)
-			continue;
-		choice->left_over += view->free_gpus[i] - place_key_offered(view, choice, i);
-		if (i != unknown)
-			choice->cpus_left += view->open_cpus[i];
+	judge_sets(view, choice);
+	for (size_t i = 0; i <= unknown; i++)
+		if (choice->gpus_at[i] > 0)
+			choice->left_over += view->free_gpus[i] -
+					     place_key_offered(view, choice, i);
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Whether proportion is kept comes after what is left to others, leaving the GPUs' nodes before. */
+static uint64_t beyond_own(const struct place_choice *choice)
+{
+	return choice->width > PLACE_OWN_UNION ? choice->width : PLACE_OWN_UNION;
+}
+
+/* The level of the PCIe tree at which the GPUs farthest from each other meet; more is farther. */
+static uint64_t reach(const struct place_choice *choice)
+{
+	size_t level = 0;
+
+	if (choice->spread > 0)
+		return PLACE_LEVELS + 1;
+	while (level < PLACE_LEVELS && choice->cost.pairs[level] == 0)
+		level++;
+	return PLACE_LEVELS - level;
+}
+
+static int compare_at(enum place_point point, const struct place_choice *a,
+		      const struct place_choice *b)
+{
+	switch (point) {
+	case PLACE_POINT_UNKNOWN:
+		return compare(a->unknown, b->unknown);
+	case PLACE_POINT_DIAMETER:
+		return compare(a->diameter, b->diameter);
+	case PLACE_POINT_DISTANCE:
+		return compare(a->distance, b->distance);
+	case PLACE_POINT_WIDTH:
+		return compare(beyond_own(a), beyond_own(b));
+	case PLACE_POINT_REACH:
+		return compare(reach(a), reach(b));
+	case PLACE_POINT_SETS:
+		return compare(b->sets_left, a->sets_left);
+	case PLACE_POINT_SERVED:
+		return compare(b->served, a->served);
+	case PLACE_POINT_SPREAD:
+		return compare(a->spread, b->spread);
+	case PLACE_POINT_EVEN:
+		return compare(a->width, b->width);
+	case PLACE_POINT_COST:
+		break;
 	}
-	for (size_t i = 0; i < choice->cell_count; i++)
-		if (choice->gpus_at[choice->cell_nodes[i]] > 0)
-			choice->cpus_left -= choice->cells[i].vcpu_count;
+	return place_cost_compare(&a->cost, &b->cost);
+}
+
+enum place_point place_key_point(const struct place_choice *a, const struct place_choice *b)
+{
+	unsigned point = 0;
+
+	while (point < PLACE_POINT_COST && compare_at((enum place_point)point, a, b) == 0)
+		point++;
+	return (enum place_point)point;
 }
 
 bool place_key_is_better(const struct place_choice *a, const struct place_choice *b)
 {
-	if (a->unknown != b->unknown)
-		return a->unknown < b->unknown;
-	if (a->diameter != b->diameter)
-		return a->diameter < b->diameter;
-	if (a->distance != b->distance)
-		return a->distance < b->distance;
-	if (a->width != b->width)
-		return a->width < b->width;
-	if (a->spread != b->spread)
-		return a->spread < b->spread;
-	for (size_t i = 0; i < PLACE_LEVELS; i++)
-		if (a->cost.pairs[i] != b->cost.pairs[i])
-			return a->cost.pairs[i] < b->cost.pairs[i];
-	if (a->stranded != b->stranded)
-		return a->stranded < b->stranded;
-	for (size_t i = PLACE_LEVELS; i-- > 0;)
-		if (a->cost.losses[i] != b->cost.losses[i])
-			return a->cost.losses[i] < b->cost.losses[i];
-	if (a->cpus_left != b->cpus_left)
-		return a->cpus_left > b->cpus_left;
-	return a->cost.addresses > b->cost.addresses;
+	return compare_at(place_key_point(a, b), a, b) < 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "topo/place_internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -66,38 +67,35 @@ static char *against_rival(const struct place_view *view, const struct place_cho
 
 	if (nodes == NULL)
 		return text_format("the other GPUs' node is unknown");
-	if (rival->unknown != choice->unknown)
+	switch (place_key_point(choice, rival)) {
+	case PLACE_POINT_UNKNOWN:
 		return text_format("%s: the node of some of the GPUs would be unknown", nodes);
-	if (rival->diameter != choice->diameter)
+	case PLACE_POINT_DIAMETER:
 		return text_format("%s: farther apart (up to distance %u%s, not %u%s)", nodes,
 				   rival->diameter % PLACE_OTHER_PACKAGE, across(rival->diameter),
 				   choice->diameter % PLACE_OTHER_PACKAGE,
 				   across(choice->diameter));
-	if (rival->distance != choice->distance)
+	case PLACE_POINT_DISTANCE:
 		return text_format("%s: farther apart (distances sum to %u, not %u)", nodes,
 				   rival->distance, choice->distance);
-	if (rival->width != choice->width)
+	case PLACE_POINT_WIDTH:
+	case PLACE_POINT_EVEN:
 		return text_format("%s: CPUs and memory would lie less well with the GPUs", nodes);
-	for (size_t i = 0; i < PLACE_LEVELS; i++)
-		if (rival->spread != choice->spread ||
-		    rival->cost.pairs[i] != choice->cost.pairs[i])
-			return text_format("%s: the GPUs would be farther apart", nodes);
-	if (rival->stranded != choice->stranded)
-		return text_format("%s: %u free GPU%s would be left without a fair share of CPUs "
-				   "or memory, not %u",
-				   nodes, rival->stranded, rival->stranded == 1 ? "" : "s",
-				   choice->stranded);
-	for (size_t i = PLACE_LEVELS; i-- > 0;)
-		if (rival->cost.losses[i] != choice->cost.losses[i])
-			return text_format("%s: %u free GPU%s would stay behind, a larger set "
-					   "better kept whole",
-					   nodes, rival->left_over,
-					   rival->left_over == 1 ? "" : "s");
-	if (rival->cpus_left != choice->cpus_left)
-		return text_format("%s: as many free GPUs would stay behind, but only %u free "
-				   "CPUs, not %u",
-				   nodes, rival->cpus_left, choice->cpus_left);
-	return text_format("%s: as good, and the lower number decides", nodes);
+	case PLACE_POINT_REACH:
+	case PLACE_POINT_SPREAD:
+		return text_format("%s: the GPUs would be farther apart", nodes);
+	case PLACE_POINT_SETS:
+		return text_format("%s: of 1, 2, 4 and 8 GPUs with a fair share of CPUs and memory "
+				   "the nodes would still have %u sets, not %u",
+				   nodes, rival->sets_left, choice->sets_left);
+	case PLACE_POINT_SERVED:
+		return text_format("%s: %" PRIu64 " free GPUs would keep a fair share of CPUs and "
+				   "memory, not %" PRIu64,
+				   nodes, rival->served, choice->served);
+	case PLACE_POINT_COST:
+		break;
+	}
+	return text_format("%s: %s", nodes, place_reason_fault(&rival->cost, &choice->cost));
 }
 
 /* What the first other node with such GPUs lacks; NULL if there is none. */

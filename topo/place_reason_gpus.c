@@ -84,12 +84,10 @@ static const char *nearness(const struct placement *placement, bool all_named)
 			   : "are on different nodes, as near to each other as can be";
 }
 
-/* Why the second best set is second; static text. */
-static const char *fault_of(const struct place_cost *rival, const struct place_cost *cost)
+const char *place_reason_fault(const struct place_cost *rival, const struct place_cost *cost)
 {
-	for (size_t i = 0; i < PLACE_LEVELS; i++)
-		if (rival->pairs[i] != cost->pairs[i])
-			return "farther apart";
+	if (place_cost_compare_pairs(rival, cost) != 0)
+		return "farther apart";
 	if (rival->losses[PLACE_LEVEL_SWITCH] != cost->losses[PLACE_LEVEL_SWITCH])
 		return "a larger set of free GPUs behind a switch would be broken up";
 	if (rival->losses[PLACE_LEVEL_ROOT] != cost->losses[PLACE_LEVEL_ROOT])
@@ -115,7 +113,8 @@ static void reject_rival(const struct place_view *view, const struct place_choic
 			items[count++] = mem_strdup(view->host->gpus->gpus[i].device->address);
 	list = place_words_list(items, count);
 	place_words_free(items, count);
-	place_reason_reject(placement, "%s: %s", list, fault_of(&rival->cost, &choice->cost));
+	place_reason_reject(placement, "%s: %s", list,
+			    place_reason_fault(&rival->cost, &choice->cost));
 }
 
 void place_reason_gpus(const struct place_view *view, const struct place_choice *choice,

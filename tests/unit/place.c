@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/place_examples_more.h"
+#include "tests/unit/place_examples_others.h"
 
 /* Placements, as text. Refusals are in place_refuse.c. */
 
@@ -94,6 +94,8 @@ static void test_examples(void **state)
 		all &= check_row(&examples[i]);
 	for (size_t i = 0; i < sizeof more_examples / sizeof *more_examples; i++)
 		all &= check_row(&more_examples[i]);
+	for (size_t i = 0; i < sizeof others_examples / sizeof *others_examples; i++)
+		all &= check_row(&others_examples[i]);
 	assert_true(all);
 }
 

@@ -141,7 +141,7 @@ static const struct refusal more_refusals[] = {
 	  .kind = FAIL_SPEC,
 	  .line = 10,
 	  .what = "pin = 1-2,9-10: no place for the VM with these CPUs under policy = required",
-	  .cause = "they are on nodes 0 and 1; without pin the VM would go to node 1",
+	  .cause = "they are on nodes 0 and 1; without pin the VM would go to node 0",
 	  .hint = "set [numa] policy = preferred to use other nodes too: that would fit" },
 	{ .about = "pin: the GPUs there are held",
 	  .shape = &server,

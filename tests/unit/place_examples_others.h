@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of tests/unit/place.c about what a placement leaves to others, and what comes before that. */
+#ifndef GPUVM_TESTS_PLACE_EXAMPLES_OTHERS_H
+#define GPUVM_TESTS_PLACE_EXAMPLES_OTHERS_H
+
+#include "tests/unit/place_examples_more.h"
+
+static const struct example others_examples[] = {
+	{ .about = "a GPU whose node has no CPUs for others",
+	  .shape = &server,
+	  .cards = pairs,
+	  .paths = pair_paths,
+	  .vcpus = 2,
+	  .gib = 4,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:12:00.0", "VM \"a\"" }, { "0000:a2:00.0", "VM \"a\"" } },
+		   .cpus = { { "9-14,25-30", "VM \"a\"" } } },
+	  .expected = "a1:00.0>0 | 1: cpus 15,31, 4 GiB | x2 host 8,24",
+	  .rejected = "node 0: 2 free GPUs would keep a fair share of CPUs and memory, not 3" },
+	{ .about = "two GPUs behind one switch, though others would keep more",
+	  .shape = &server,
+	  .cards = pairs,
+	  .paths = pair_paths,
+	  .vcpus = 4,
+	  .gib = 4,
+	  .gpus = GPUS(ANY(2)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:21:00.0", "x" },
+			     { "0000:22:00.0", "x" },
+			     { "0000:92:00.0", "x" },
+			     { "0000:a2:00.0", "x" } },
+		   .cpus = { { "9-13,25-29", "VM \"a\"" } } },
+	  .expected = "11:00.0>0 12:00.0>0 | 0: cpus 1,17,2,18, 4 GiB | x2 host 0,16",
+	  .rejected = "node 1: the GPUs would be farther apart" },
+	{ .about = "the idle sibling of an odd vCPU is no CPU for others",
+	  .shape = &server,
+	  .cards = pairs,
+	  .paths = pair_paths,
+	  .vcpus = 1,
+	  .gib = 4,
+	  .gpus = GPUS(ANY(1)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:12:00.0", "x" }, { "0000:a2:00.0", "x" } },
+		   .cpus = { { "9-11,25-27", "VM \"a\"" } } },
+	  .expected = "11:00.0>0 | 0: cpus 1, 4 GiB | x1 host 0,16",
+	  .rejected = "node 1: of 1, 2, 4 and 8 GPUs with a fair share of CPUs and memory the "
+		      "nodes would still have 3 sets, not 4" },
+	{ .about = "socket: the GPUs' own nodes first, though others would keep more",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .vcpus = 2,
+	  .gib = 8,
+	  .policy = PLACE_SOCKET,
+	  .gpus = GPUS(ANY(2)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:41:00.0", "x" } }, .cpus = { { "1-3", "VM \"a\"" } } },
+	  .expected =
+		  "30:00.0>0 40:00.0>1 | 2: cpus 9, 4 GiB | 3: cpus 13, 4 GiB | x1 host 8,12, 2 dies",
+	  .rejected = "nodes 0 and 1: CPUs and memory would lie less well with the GPUs" },
+	{ .about = "two nodes that keep the proportion rather than two that do not",
+	  .shape = &quarters,
+	  .cards = spread,
+	  .vcpus = 2,
+	  .gib = 50,
+	  .gpus = GPUS(ANY(2)),
+	  .gpu_count = 1,
+	  .has = { .gpus = { { "0000:41:00.0", "x" } },
+		   .memory = { { 0, 0, 5 * SIZE_GIB, "VM \"a\"" } } },
+	  .expected =
+		  "30:00.0>0 40:00.0>1 | 2: cpus 9, 25 GiB | 3: cpus 13, 25 GiB | x1 host 8,12, 2 dies",
+	  .rejected = "nodes 0 and 1: CPUs and memory would lie less well with the GPUs" },
+	{ .about = "another split of the GPUs leaves more to others",
+	  .shape = &server,
+	  .cards = five,
+	  .vcpus = 16,
+	  .gib = 16,
+	  .gpus = GPUS(ANY(4)),
+	  .gpu_count = 1,
+	  .has = { .cpus = { { "1-2,17-18", "VM \"a\"" } } },
+	  .expected =
+		  "17:00.0>0 18:00.0>0 19:00.0>0 97:00.0>1 | 0: cpus 4,20,5,21,6,22,7,23,3,19, 12 GiB | 1: cpus 9,25,10,26,11,27, 4 GiB | x2 host 0,8,16,24",
+	  .rejected = "nodes 0 and 1: of 1, 2, 4 and 8 GPUs with a fair share of CPUs and memory "
+		      "the nodes would still have 0 sets, not 1" },
+};
+
+#endif
