@@ -78,9 +78,9 @@ struct launch {
 	struct fail *
 		refusals; /* of a plan on the live host: what start would still refuse, one per check */
 	size_t refusal_count;
-	struct lease_gate *gate;   /* while choosing */
-	struct lease_claim *claim; /* until it runs */
-	bool had_nvram;            /* libvirt kept UEFI variables of it before */
+	struct lease_gate *gate;      /* while choosing */
+	struct lease_claim *claim;    /* until it runs */
+	bool had_nvram;               /* libvirt kept UEFI variables of it before */
 	struct held_lines taken_over; /* of a start: what dead processes and deleted VMs had left */
 	double seconds_create;        /* spent inside libvirt's start call */
 	double seconds_total;
