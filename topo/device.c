@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "topo/console.h"
 #include "topo/device_names.h"
 #include "topo/use.h"
 #include "vmm/base/mem.h"
@@ -278,6 +279,7 @@ int device_list_read(const struct root *root, struct device_list **ret_list, str
 	}
 	if (list->count > 1)
 		qsort(list->devices, list->count, sizeof *list->devices, by_address);
+	console_read(root, list);
 	use_read(root, list);
 	*ret_list = STEAL(list);
 	return 0;

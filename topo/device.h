@@ -49,8 +49,9 @@ struct device {
 	bool is_bridge;           /* base class 06 and not an endpoint: header type 1 or 2 */
 	bool is_virtual_function; /* SR-IOV VF: sysfs physfn exists */
 	bool is_boot_vga;         /* sysfs boot_vga = 1: the firmware's console */
-	bool on_root_bus;         /* directly on a host bridge: no bridge above it */
-	bool is_pcie;             /* has a PCI Express capability: sysfs shows link attributes */
+	char *firmware_framebuffer; /* "BOOTFB", "efifb": the one the firmware left in its memory; or NULL */
+	bool on_root_bus;           /* directly on a host bridge: no bridge above it */
+	bool is_pcie;               /* has a PCI Express capability: sysfs shows link attributes */
 	char parent[DEVICE_ADDRESS_BYTES]; /* the bridge above, "" on a root bus */
 	char *path; /* bridges from the root bus down to this function, without the domain:
 		     * "80:00.0/81:00.0" */
@@ -86,6 +87,9 @@ bool device_parse_address(const char *text, char ret_address[DEVICE_ADDRESS_BYTE
 
 /* Whether both are functions of one slot (same domain, bus and slot). */
 bool device_same_slot(const struct device *a, const struct device *b);
+
+/* Whether the host's console is on it: the boot VGA, or what holds the firmware's framebuffer. */
+bool device_is_console(const struct device *device);
 
 /* What pci.ids calls its vendor and itself ("NVIDIA Corporation", "GH100 [H100 SXM5 80GB]"), or NULL. The caller
  * frees. */

@@ -19,6 +19,7 @@ void device_list_free(struct device_list *list)
 		free(device->reset_methods);
 		free(device->path);
 		free(device->use);
+		free(device->firmware_framebuffer);
 	}
 	free(list->devices);
 	device_names_free(list->names);
@@ -55,6 +56,11 @@ char *device_vendor_name(const struct device *device)
 char *device_device_name(const struct device *device)
 {
 	return name_of(device, DEVICE_NAME_DEVICE);
+}
+
+bool device_is_console(const struct device *device)
+{
+	return device->is_boot_vga || device->firmware_framebuffer != NULL;
 }
 
 char *device_title(const struct device *device)

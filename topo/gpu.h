@@ -33,7 +33,7 @@ struct gpu_member {
 /* Why words (`match`) never choose a GPU; `address` may still name some of them. */
 enum gpu_offer {
 	GPU_OFFERED,
-	GPU_BOOT_VGA,         /* the firmware's console */
+	GPU_BOOT_VGA,         /* the host's console, or in a group with it */
 	GPU_BMC,              /* a server's management display (ASPEED 1a03, Matrox 102b, ...) */
 	GPU_INTEGRATED,       /* on the root bus: part of the CPU or chipset */
 	GPU_VIRTUAL_FUNCTION, /* an SR-IOV VF: part of a GPU that something else manages */

@@ -56,70 +56,41 @@ static void add_mediated_devices(const struct root *root, const struct device *d
 	}
 }
 
-static size_t indent_of(const char *line)
+/* Drivers whose detaching can hang while they show the console. */
+static bool may_hang(const struct device *device)
 {
-	return strspn(line, " ");
-}
+	static const char *const drivers[] = { "nvidia", "nouveau" };
 
-/* The framebuffer that the firmware left, by the names that kernels gave its memory. */
-static bool is_firmware_framebuffer(const char *name)
-{
-	static const char *const names[] = { "BOOTFB", "efifb", "vesafb", "simplefb", "simpledrm" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (text_equal(name, names[i]))
+	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+		if (text_equal(device->driver, drivers[i]))
 			return true;
 	return false;
-}
-
-/* The firmware framebuffer nested in memory of @address, or NULL. Points into @iomem, which is cut up. */
-static const char *firmware_framebuffer(char *iomem, const char *address)
-{
-	size_t outer = 0;
-	bool inside = false;
-	char *rest = iomem;
-	char *line;
-
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		size_t indent = indent_of(line);
-		const char *name = strstr(line, " : ");
-
-		if (name == NULL)
-			continue;
-		name += 3;
-		inside = inside && indent > outer;
-		if (inside && is_firmware_framebuffer(name))
-			return name;
-		if (!inside && text_equal(name, address)) {
-			inside = true;
-			outer = indent;
-		}
-	}
-	return NULL;
 }
 
 static void add_console(const struct root *root, const struct device *device,
 			struct holder_list *list)
 {
-	CLEANUP(text) char *iomem = root_bytes(root, NULL, "/proc/iomem");
+	const char *firmware = device->firmware_framebuffer;
 	CLEANUP(root_names)
 	char **framebuffers = root_names(root, DEVICES "/%s/graphics", device->address);
-	const char *name = iomem == NULL ? NULL : firmware_framebuffer(iomem, device->address);
+	bool is_shown = framebuffers[0] != NULL;
+	CLEANUP(text) char *name = is_shown ? text_printable(framebuffers[0], 32) : NULL;
+	struct holder *holder;
 
-	if (name != NULL) {
-		holder_add(list, device->address, HOLDER_CONSOLE, mem_strdup("the host's console"),
-			   text_format("is on the firmware's framebuffer on it (%s)", name),
-			   mem_strdup("add initcall_blacklist=sysfb_init to the kernel's command "
-				      "line and reboot; the host's screen then stays dark"));
-	} else if (device->is_boot_vga && framebuffers[0] != NULL) {
-		CLEANUP(text) char *shown = text_printable(framebuffers[0], 32);
-
-		holder_add(list, device->address, HOLDER_CONSOLE, mem_strdup("the host's console"),
-			   text_format("is on it (%s)", shown),
-			   text_format("keep it from the console: sudo driverctl set-override %s "
-				       "vfio-pci   then reboot; the host's screen then stays dark",
-				       device->address));
-	}
+	if (!device_is_console(device) || (!is_shown && firmware == NULL))
+		return;
+	holder = holder_add(
+		list, device->address, HOLDER_CONSOLE, mem_strdup("the host's console"),
+		firmware == NULL
+			? text_format("is on it (%s)", name)
+			: text_format("is on the firmware's framebuffer on it (%s)", firmware),
+		firmware == NULL
+			? text_format("keep it from the console: sudo driverctl set-override %s "
+				      "vfio-pci   then reboot; the host's screen then stays dark",
+				      device->address)
+			: mem_strdup("add initcall_blacklist=sysfb_init to the kernel's command "
+				     "line and reboot; the host's screen then stays dark"));
+	holder->may_hang = is_shown && may_hang(device);
 }
 
 static bool travels(const struct gpu_member *member)
@@ -195,7 +166,8 @@ void holder_list_free(struct holder_list *list)
 
 int holder_refuse(const struct holder *holder, struct fail *fail)
 {
-	fail_add(fail, FAIL_BUSY, "%s is in use by %s", holder->address, holder->who);
+	fail_add(fail, holder->kind == HOLDER_CONSOLE ? FAIL_HOST : FAIL_BUSY, "%s is in use by %s",
+		 holder->address, holder->who);
 	fail_cause(fail, "%s %s", holder->who, holder->what);
 	return fail_hint(fail, "%s", holder->remedy);
 }

@@ -12,12 +12,12 @@
  * node of that GPU open too (a ROCm process its render node: the kernel asks for it in
  * AMDKFD_IOC_ACQUIRE_VM).
  *
- * Sources: proc_pid_fd(5), proc_pid_maps(5), Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-vfio-mdev,
- * /proc/iomem (by nesting: its addresses are zero for all but root).
+ * Sources: proc_pid_fd(5), proc_pid_maps(5), Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-vfio-mdev.
  */
 #ifndef GPUVM_TOPO_HOLDER_H
 #define GPUVM_TOPO_HOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -43,6 +43,7 @@ struct holder {
 	char *program; /* its name, cut after 15 bytes; NULL: no process */
 	char *who;     /* "process 812 (Xorg)", "the host's console" */
 	char *what;    /* "has /dev/dri/card1 open", "is on it (fb0)" */
+	bool may_hang; /* a console: detaching the driver that shows it can hang */
 	char *remedy;  /* what frees it: a command, or what to do */
 };
 
@@ -61,7 +62,7 @@ struct holder_list *holder_list_read(const struct root *root, const struct gpu *
 void holder_list_free(struct holder_list *list);
 CLEANUP_DEFINE(holder_list, struct holder_list, holder_list_free)
 
-/* Raises FAIL_BUSY for @holder, with its remedy as the hint. */
+/* Raises FAIL_BUSY for @holder, FAIL_HOST for a console, which no wait frees; its remedy is the hint. */
 int holder_refuse(const struct holder *holder, struct fail *fail);
 
 /* The first holder of @gpu or a function that travels with it, or NULL. Borrows from @list. */

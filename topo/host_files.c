@@ -65,6 +65,7 @@ static const struct row {
 	{ .how = LINK, .pattern = "sys/class/block/*" },
 	{ .how = LINK, .pattern = "sys/block/*/{,*/}holders/*" },
 	{ .how = TEXT, .pattern = "proc/mounts", .filter = host_filter_mounts },
+	{ .how = TEXT, .pattern = "proc/iomem", .filter = host_filter_iomem },
 	{ .how = PRESENT, .pattern = "sys/module/{vfio_pci,kvm_intel,kvm_amd}/" },
 	{ .how = PRESENT, .pattern = "sys/bus/pci/drivers/vfio-pci/" },
 	{ .how = PRESENT, .pattern = "sys/firmware/acpi/tables/{DMAR,IVRS}" },

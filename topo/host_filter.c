@@ -102,6 +102,22 @@ char *host_filter_mounts(const struct root *root, const char *text)
 	return filter(text, keep_mount, NULL);
 }
 
+static bool keep_name(void *data, char *line, char **ret)
+{
+	const char *name = strstr(line, " : ");
+
+	(void)data;
+	if (name != NULL)
+		text_add(ret, "%.*s0-0%s\n", (int)strspn(line, " "), line, name);
+	return true;
+}
+
+char *host_filter_iomem(const struct root *root, const char *text)
+{
+	(void)root;
+	return filter(text, keep_name, NULL);
+}
+
 static bool keep_vfio(void *data, char *line, char **ret)
 {
 	(void)data;

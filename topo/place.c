@@ -57,6 +57,7 @@ static void settle_gpus(const struct place_view *view, const struct place_choice
 			gpu->request = request;
 			gpu->cell = cell_on(choice, view->gpu_node[i]);
 			gpu->clique = -1;
+			gpu->allow_boot_vga = view->request->gpus[request].allow_boot_vga;
 		}
 	}
 	if (view->request->p2p)

@@ -53,7 +53,8 @@ struct place_gpu_request {
 		*match; /* see gpu_matches; NULL: "any", or no condition if addresses are given */
 	const char *const *addresses; /* canonical, borrowed */
 	size_t address_count;
-	const char *file; /* where refusals point; file and line of the section's first line */
+	bool allow_boot_vga; /* the addresses may be the host's console */
+	const char *file;    /* where refusals point; file and line of the section's first line */
 	unsigned line;
 	const char *label; /* "[gpu]" or "[gpu:second]", as the user wrote it */
 	bool are_held; /* the addresses are what was held for the VM, not the spec's own words */
@@ -120,6 +121,7 @@ struct place_gpu {
 	size_t request;        /* position in place_request.gpus */
 	int cell;              /* guest cell that lies on the GPU's own node; -1: none does */
 	int clique;            /* GPUs of one number reach each other's memory directly; -1: none */
+	bool allow_boot_vga;   /* the spec gives away the host's console, should it be on it */
 };
 
 /* A guest NUMA cell and the host node that it mirrors. */
@@ -168,7 +170,7 @@ struct placement {
  * Decides. Refusals:
  *   FAIL_SPEC  a pinned CPU that is not there, too few or too many of them, or on nodes that the policy
  *              forbids; an address that is not on this host or is not a GPU, or does not match `match`, or is named
- *              twice, or whose group has another GPU that no request gets; memory that is no multiple of a
+ *              twice, or whose group has another GPU that no request gets, or is the host's console without allow_boot_vga; memory that is no multiple of a
  *              fixed page size. All of these that there are, one item each;
  *   FAIL_HOST  a pinned CPU that is closed to VMs or kept for the host, a guarantee of @rules that the VM
  *              breaks even if it is alone, more than the empty host has, no IOMMU, a group that is not viable, an unknown node;

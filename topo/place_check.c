@@ -49,6 +49,24 @@ static void check_match(const struct gpu *gpu, const struct place_gpu_request *w
 	refuse(wanted, fail);
 }
 
+static void check_console(const struct gpu *gpu, const struct place_gpu_request *wanted,
+			  const char *address, struct fail *fail)
+{
+	if (!device_is_console(gpu->device) || wanted->allow_boot_vga)
+		return;
+	fail_add(fail, FAIL_SPEC, "%s address = %s: the host's console is on it", wanted->label,
+		 address);
+	if (gpu->device->firmware_framebuffer != NULL)
+		fail_cause(fail, "/proc/iomem shows the firmware's framebuffer (%s) in its memory",
+			   gpu->device->firmware_framebuffer);
+	else
+		fail_cause(fail, "it is the boot VGA (/sys/bus/pci/devices/%s/boot_vga is 1)",
+			   gpu->device->address);
+	fail_hint(fail, "to give it away, and the host's screen with it, set allow_boot_vga = yes "
+			"beside the address; another GPU: gpuvm gpus");
+	fail_at(fail, wanted->file, wanted->line);
+}
+
 static bool is_asked_for(const struct place_request *request, const struct host *host,
 			 const struct gpu *gpu)
 {
@@ -129,6 +147,7 @@ static void check_addresses(const struct place_request *request, const struct ho
 				continue;
 			}
 			check_match(gpu, wanted, address, fail);
+			check_console(gpu, wanted, address, fail);
 			check_group(request, host, gpu, wanted, address, fail);
 		}
 	}

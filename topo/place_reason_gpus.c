@@ -117,18 +117,38 @@ static void reject_rival(const struct place_view *view, const struct place_choic
 			    place_reason_fault(&rival->cost, &choice->cost));
 }
 
+/* What it means for the host that its console is given away. */
+static void tell_console(const struct device *device, struct placement *placement)
+{
+	if (!device_is_console(device))
+		return;
+	if (device->driver == NULL || device->firmware_framebuffer != NULL)
+		place_reason_add(placement, "gpus",
+				 "the host's screen on %s goes dark when the VM starts, and stays "
+				 "dark until the host boots again",
+				 device->address);
+	else
+		place_reason_add(placement, "gpus",
+				 "the host's screen on %s goes dark when the VM starts; driver %s "
+				 "gets it back when the VM ends",
+				 device->address, device->driver);
+}
+
 void place_reason_gpus(const struct place_view *view, const struct place_choice *choice,
 		       struct placement *placement)
 {
 	const char *near = nearness(placement, place_reason_all_named(view->request));
 
 	tell_gpus(view, placement);
-	for (size_t i = 0; i < placement->gpu_count; i++)
-		if (placement->gpus[i].gpu->offer != GPU_OFFERED)
+	for (size_t i = 0; i < placement->gpu_count; i++) {
+		const struct gpu *gpu = placement->gpus[i].gpu;
+
+		if (gpu->offer != GPU_OFFERED)
 			place_reason_add(placement, "gpus",
 					 "%s is only taken because the spec names it: %s",
-					 placement->gpus[i].gpu->device->address,
-					 placement->gpus[i].gpu->offer_reason);
+					 gpu->device->address, gpu->offer_reason);
+		tell_console(gpu->device, placement);
+	}
 	if (near != NULL)
 		place_reason_add(placement, "gpus", "the %zu GPUs %s", placement->gpu_count, near);
 	reject_rival(view, choice, placement);

@@ -272,8 +272,11 @@ static void add_hint(const struct place_view *view, size_t request, struct fail 
 		    view->states[i] != PLACE_GPU_NOT_OFFERED || gpu->offer == GPU_BMC ||
 		    !gpu_offer_yields_to_address(gpu->offer))
 			continue;
-		fail_hint(fail, "to take %s anyway, set address = %s", gpu->device->address,
-			  gpu->device->address);
+		fail_hint(fail, "to take %s anyway, set address = %s%s", gpu->device->address,
+			  gpu->device->address,
+			  device_is_console(gpu->device)
+				  ? " and allow_boot_vga = yes (the host's screen goes dark)"
+				  : "");
 		return;
 	}
 	if (view->empty)

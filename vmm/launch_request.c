@@ -23,6 +23,7 @@ struct place_gpu_request *launch_request_gpus(const struct spec *spec)
 			.match = spec->gpus[i].match,
 			.addresses = (const char *const *)spec->gpus[i].addresses,
 			.address_count = spec->gpus[i].address_count,
+			.allow_boot_vga = spec->gpus[i].allow_boot_vga,
 			.file = spec->file,
 			.line = spec->gpus[i].line,
 			.label = spec->gpus[i].label

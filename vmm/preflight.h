@@ -30,7 +30,8 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
 
 /*
  * The GPUs of @placement can be given away without risk to the host (FAIL_HOST, see safety.h), and nobody
- * that the caller can see holds them (FAIL_BUSY with the holder, see holder.h).
+ * that the caller can see holds them (FAIL_BUSY with the holder, see holder.h), but for the host's console on a GPU whose
+ * place_gpu.allow_boot_vga is set and whose driver then detaches safely.
  *
  * Only root sees every holder, and a busy driver can hang the detach for good: for any other caller each
  * function must be on vfio-pci or on no driver, or libvirt's hook be active, which looks as root (FAIL_HOST).

@@ -18,6 +18,18 @@ static int check_safety(const struct root *root, const struct host *host,
 	return 0;
 }
 
+/* The spec may give away the host's console, but not at the price of a hang. */
+static bool is_given_away(const struct holder *holder, const struct placement *placement)
+{
+	if (holder->kind != HOLDER_CONSOLE || holder->may_hang)
+		return false;
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		if (placement->gpus[i].allow_boot_vga &&
+		    text_equal(placement->gpus[i].gpu->device->address, holder->address))
+			return true;
+	return false;
+}
+
 static int check_holders(const struct root *root, const struct placement *placement,
 			 struct fail *fail)
 {
@@ -28,7 +40,10 @@ static int check_holders(const struct root *root, const struct placement *placem
 		gpus[i] = placement->gpus[i].gpu;
 	holders = holder_list_read(root, gpus, placement->gpu_count);
 	free(gpus);
-	return holders->count == 0 ? 0 : holder_refuse(&holders->holders[0], fail);
+	for (size_t i = 0; i < holders->count; i++)
+		if (!is_given_away(&holders->holders[i], placement))
+			return holder_refuse(&holders->holders[i], fail);
+	return 0;
 }
 
 static bool needs_detach(const struct gpu_member *member)

@@ -35,6 +35,7 @@ struct spec_gpu {
 	size_t address_count;
 	enum spec_p2p p2p;
 	bool hold; /* kept for the VM while it is off */
+	bool allow_boot_vga; /* only with addresses: these may be the host's console */
 };
 
 enum spec_disk_format {

@@ -57,6 +57,19 @@ static void check_addresses(const struct spec *spec, const struct keys_parts *pa
 	}
 }
 
+/* Nobody loses his screen to words. */
+static void check_boot_vga(const struct spec *spec, const struct keys_part *part, struct fail *fail)
+{
+	const struct spec_gpu *gpu = &spec->gpus[part->position];
+
+	if (!gpu->allow_boot_vga || keys_read_value(part, "address") != NULL)
+		return;
+	keys_value_refuse(keys_read_value(part, "allow_boot_vga"), fail,
+			  "only a GPU that address names may be the host's console");
+	fail_hint(fail, "write address = and the GPU that gpuvm gpus shows, or leave "
+			"allow_boot_vga out");
+}
+
 static void check_image(const struct spec *spec, const struct keys_parts *parts,
 			const struct keys_part *part, struct fail *fail)
 {
@@ -140,6 +153,7 @@ int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *f
 		case SPEC_TARGET_GPU:
 			check_count(spec, part, fail);
 			check_addresses(spec, parts, part, fail);
+			check_boot_vga(spec, part, fail);
 			break;
 		case SPEC_TARGET_DISK:
 			check_image(spec, parts, part, fail);

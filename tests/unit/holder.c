@@ -6,6 +6,7 @@
 
 #include "tests/unit/hosts.h"
 #include "tests/unit/scratch.h"
+#include "topo/console.h"
 #include "topo/holder_internal.h"
 
 #define GPU   "0000:17:00.0"
@@ -291,6 +292,16 @@ static const struct held cases[] = {
 	  "the host's console",
 	  "is on it (fb7)",
 	  "sudo driverctl set-override " GPU " vfio-pci" },
+	{ "a framebuffer on the boot VGA, by a driver that can hang",
+	  "",
+	  "nouveau",
+	  { NULL },
+	  true,
+	  GPU,
+	  HOLDER_CONSOLE,
+	  "the host's console",
+	  "is on it (fb7)",
+	  "sudo driverctl set-override " GPU " vfio-pci" },
 	{ "the firmware's framebuffer",
 	  "proc/iomem\t00000000-00000000 : PCI Bus 0000:17\\n  00000000-00000000 : " GPU
 	  "\\n    00000000-00000000 : BOOTFB\\n      00000000-00000000 : simpledrm\n",
@@ -315,15 +326,19 @@ static void each_holder_is_seen_and_named(void **state)
 		CLEANUP(text) char *lines = text_format(HOST "%s", held->lines);
 		CLEANUP(root) struct root *root = hosts_write("host", lines);
 		CLEANUP(holder_list) struct holder_list *list = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
 		struct sample sample;
 		const struct gpu *gpu = &sample.gpu;
 		const struct holder *holder;
 
 		print_message("  %s\n", held->about);
 		sample_init(&sample, held->driver, held->is_boot_vga);
+		console_read(root, &(struct device_list){ &sample.gpu_device, 1 });
 		for (size_t j = 0; j < COUNT(held->opened) && held->opened[j] != NULL; j++)
 			link_file(root, "812", j == 0 ? "0" : j == 1 ? "1" : "20", held->opened[j]);
 		list = holder_list_read(root, &gpu, 1);
+		free(sample.gpu_device.firmware_framebuffer);
+		sample.gpu_device.firmware_framebuffer = NULL;
 		assert_int_equal(list->not_checked, 0);
 		assert_int_equal(list->count, held->address != NULL);
 		if (held->address == NULL)
@@ -337,6 +352,10 @@ static void each_holder_is_seen_and_named(void **state)
 		assert_non_null(strstr(holder->remedy, held->remedy));
 		assert_int_equal(holder->pid, text_starts(held->who, "process 812") ? 812 : 0);
 		assert_int_equal(holder->program != NULL, holder->pid != 0);
+		assert_int_equal(holder->may_hang, held->kind == HOLDER_CONSOLE &&
+							   text_equal(held->driver, "nouveau"));
+		assert_int_equal(holder_refuse(holder, &fail), -1);
+		assert_fails(&fail, held->kind == HOLDER_CONSOLE ? FAIL_HOST : FAIL_BUSY, NULL);
 	}
 }
 

@@ -438,6 +438,48 @@ static void a_gpu_in_use_or_unsafe_is_refused(void **state)
 	}
 }
 
+/* On a GPU that the spec gives away the console is no holder, unless its driver can hang. */
+static void the_console_goes_if_the_spec_says_so(void **state)
+{
+	static const struct {
+		const char *driver;
+		bool allow;
+		const char *word; /* NULL: it goes */
+	} cases[] = {
+		{ "bochs-drm", true, NULL },
+		{ "bochs-drm", false, "keep it from the console" },
+		{ "nvidia", true, "keep it from the console" },
+	};
+	CLEANUP(root)
+	struct root *root = hosts_write("console",
+					"sys/bus/pci/devices/" GPU "/graphics/fb0/dev\t29:0\n");
+
+	(void)state;
+	if (!scratch_is_root())
+		skip();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct device device = { .address = GPU,
+					 .driver = (char *)cases[i].driver,
+					 .iommu_group = 177,
+					 .is_boot_vga = true,
+					 .reset_methods = (char *)"flr" };
+		struct device_list list = { &device, 1 };
+		const struct host host = { .devices = &list };
+		struct gpu_member member = { &device, GPU_MEMBER_FUNCTION };
+		const struct gpu gpu = { .device = &device, .members = &member, .member_count = 1 };
+		struct place_gpu placed = { .gpu = &gpu,
+					    .clique = -1,
+					    .allow_boot_vga = cases[i].allow };
+		const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		assert_int_equal(preflight_gpus(root, &host, &placement, &fail),
+				 cases[i].word == NULL ? 0 : -1);
+		if (cases[i].word != NULL)
+			assert_fails(&fail, FAIL_HOST, cases[i].word);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +490,7 @@ int main(void)
 		cmocka_unit_test(the_network_must_be_there),
 		cmocka_unit_test(only_root_may_detach_a_driver),
 		cmocka_unit_test(a_gpu_in_use_or_unsafe_is_refused),
+		cmocka_unit_test(the_console_goes_if_the_spec_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,7 @@ static inline struct device *sample_gpu(struct sample *sample, const char *addre
 	size_t index = sample->placement.gpu_count++;
 
 	sample->gpus[index].device = device;
-	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell, -1 };
+	sample->placed[index] = (struct place_gpu){ &sample->gpus[index], 0, cell, -1, false };
 	sample_member(sample, index, device, GPU_MEMBER_FUNCTION);
 	return device;
 }

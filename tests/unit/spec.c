@@ -89,7 +89,7 @@ static void test_everything_written(void **state)
 		"[firmware]\nuefi = CODE.fd ,/fw//./VARS.fd\nsecure_boot = no\n"
 		"[numa]\npolicy = preferred\nhugepages = 1 GiB\n"
 		"[disk:data]\nformat = raw\nimage = ./sub//../data.img\n"
-		"[gpu:b]\nmatch = any\naddress = 65:00.0, 10000:CA:00.0\n"
+		"[gpu:b]\nmatch = any\nallow_boot_vga = yes\naddress = 65:00.0, 10000:CA:00.0\n"
 		"[gpu]\ncount = 2\nmatch = 10de:2330\np2p = auto\n" DISK "format = qcow2\n"
 		"[vm]\nautostart = yes\nmemory = 65536 mib\nvcpus = 016\nname = 0.a_b-c\n"
 		"[cpu]\nthreads = share\npin = 8-11, 4-7,0-4,^0,40-43 ,44\nemulator = 0\n");
@@ -112,23 +112,25 @@ static void test_everything_written(void **state)
 	assert_int_equal(spec->gpus[0].address_count, 2);
 	assert_string_equal(spec->gpus[0].addresses[0], "0000:65:00.0");
 	assert_string_equal(spec->gpus[0].addresses[1], "10000:ca:00.0");
-	assert_int_equal(spec->gpus[0].line, 14);
+	assert_int_equal(spec->gpus[0].line, 15);
 	assert_string_equal(spec->gpus[1].label, "[gpu]");
 	assert_string_equal(spec->gpus[1].match, "10de:2330");
 	assert_int_equal(spec->gpus[1].count, 2);
-	assert_int_equal(spec->gpus[1].line, 16);
+	assert_int_equal(spec->gpus[1].line, 17);
 	assert_true(spec->autostart);
 	assert_int_equal(spec->memory_bytes, 64 * SIZE_GIB);
 	assert_int_equal(spec->vcpus, 16);
 	assert_string_equal(spec->name, "0.a_b-c");
 	assert_int_equal(spec->gpus[0].p2p, SPEC_P2P_NO);
 	assert_int_equal(spec->gpus[1].p2p, SPEC_P2P_AUTO);
+	assert_true(spec->gpus[0].allow_boot_vga);
+	assert_false(spec->gpus[1].allow_boot_vga);
 	assert_int_equal(spec->threads, PLACE_SHARE);
 	expect_cpus(spec->pin, "1-11,40-44");
 	expect_cpus(spec->emulator, "0");
-	assert_int_equal(spec->threads_line, 28);
-	assert_int_equal(spec->pin_line, 29);
-	assert_int_equal(spec->emulator_line, 30);
+	assert_int_equal(spec->threads_line, 29);
+	assert_int_equal(spec->pin_line, 30);
+	assert_int_equal(spec->emulator_line, 31);
 }
 
 /* Each is the whole spec with one value at the edge of what is allowed. */
