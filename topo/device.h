@@ -56,8 +56,9 @@ struct device {
 	char *path; /* bridges from the root bus down to this function, without the domain:
 		     * "80:00.0/81:00.0" */
 	struct device_bar bars[DEVICE_BARS]; /* by BAR number; 64-bit ones leave the next empty */
-	char *use; /* what the host uses it for, as far as sysfs tells: "network interface eth0",
-		    * "disk nvme0n1, mounted on /data"; NULL: nothing seen */
+	char *use; /* what it is to the host, if that might keep a GPU of its group: "network interface
+		    * eth0, which is down", "disk nvme0n1, mounted on /data"; NULL: nothing seen (use.h) */
+	bool is_idle; /* it was looked at, and nothing uses it */
 };
 
 struct device_list {

@@ -9,6 +9,7 @@
 
 #define CLASS_OTHER_BRIDGE 0x0680 /* NVSwitch: an endpoint, only called a bridge */
 #define ANY_DEVICE         0
+#define CLAUSES_MOST       4 /* members that a reason names */
 
 /* Displays of management controllers: the administrator's remote console. */
 static const struct {
@@ -29,7 +30,7 @@ static const char *bmc_maker(const struct device *device)
 	return NULL;
 }
 
-static bool is_gpu_function(const struct device *device)
+bool gpu_is_function(const struct device *device)
 {
 	unsigned base = device->class_id >> 8;
 
@@ -100,7 +101,7 @@ static enum gpu_member_role role_of(const struct gpu_list *list, const struct gp
 	other = gpu_of(list, device);
 	if (other != NULL)
 		return other->device == device ? GPU_MEMBER_GPU : GPU_MEMBER_GPU_FUNCTION;
-	return is_on_vfio(device) ? GPU_MEMBER_HELD : GPU_MEMBER_IN_USE;
+	return is_on_vfio(device) || device->is_idle ? GPU_MEMBER_HELD : GPU_MEMBER_IN_USE;
 }
 
 static int by_group(const void *a, const void *b)
@@ -198,31 +199,38 @@ static enum gpu_offer judge_groupmates(const struct gpu *gpu, char **ret_reason)
 	return GPU_OFFERED;
 }
 
+/* "0000:03:00.0 Intel ... [8086:10d3] is on driver e1000e as network interface eth1, which is up" */
+static char *in_use_clause(const struct device *device)
+{
+	CLEANUP(text) char *title = device_title(device);
+	char *clause = text_format("%s %s [%04x:%04x] is on driver %s", device->address, title,
+				   device->vendor_id, device->device_id, device->driver);
+
+	if (device->use != NULL)
+		text_add(&clause, " as %s", device->use);
+	return clause;
+}
+
 static char *in_use_reason(const struct gpu *gpu)
 {
-	const struct device *first = NULL;
-	size_t more = 0;
-	CLEANUP(text) char *title = NULL;
+	CLEANUP(text) char *clauses = NULL;
 	char *reason;
+	size_t count = 0;
 
 	for (size_t i = 0; i < gpu->member_count; i++) {
-		if (gpu->members[i].role != GPU_MEMBER_IN_USE)
+		CLEANUP(text) char *clause = NULL;
+
+		if (gpu->members[i].role != GPU_MEMBER_IN_USE || count++ >= CLAUSES_MOST)
 			continue;
-		if (first == NULL)
-			first = gpu->members[i].device;
-		else
-			more++;
+		clause = in_use_clause(gpu->members[i].device);
+		text_join(&clauses, ", ", clause);
 	}
-	if (first == NULL)
+	if (count == 0)
 		return NULL;
-	title = device_title(first);
-	reason = text_format("its IOMMU group %d is not viable: %s %s [%04x:%04x] is on driver %s",
-			     first->iommu_group, first->address, title, first->vendor_id,
-			     first->device_id, first->driver);
-	if (first->use != NULL)
-		text_add(&reason, " as %s", first->use);
-	if (more > 0)
-		text_add(&reason, " (and %zu more)", more);
+	reason = text_format("its IOMMU group %d is not viable: %s", gpu->device->iommu_group,
+			     clauses);
+	if (count > CLAUSES_MOST)
+		text_add(&reason, " (and %zu more)", count - CLAUSES_MOST);
 	return reason;
 }
 
@@ -258,7 +266,7 @@ struct gpu_list *gpu_list_build(const struct device_list *devices)
 	for (size_t i = 0; i < devices->count; i++) {
 		const struct device *device = &devices->devices[i];
 
-		if (is_gpu_function(device) && gpu_of(list, device) == NULL)
+		if (gpu_is_function(device) && gpu_of(list, device) == NULL)
 			MEM_APPEND(list->gpus, list->count)->device = device;
 	}
 	for (size_t i = 0; i < list->count; i++)

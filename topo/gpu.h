@@ -18,11 +18,12 @@
 /* What becomes of one member of a GPU's IOMMU group. */
 enum gpu_member_role {
 	GPU_MEMBER_FUNCTION, /* function of the GPU's own slot: goes to the guest with it */
-	GPU_MEMBER_HELD, /* other endpoint that nothing uses: kept away from everybody, unseen by the guest */
+	GPU_MEMBER_HELD, /* other endpoint that nothing uses: taken from its driver, if it is on one of the
+			  * host's, and kept away from everybody, unseen by the guest */
 	GPU_MEMBER_GPU,          /* another GPU: given out only together with this one */
 	GPU_MEMBER_GPU_FUNCTION, /* function of the slot of such another GPU */
 	GPU_MEMBER_BRIDGE,       /* bridge or chipset function on pcieport or no driver: stays */
-	GPU_MEMBER_IN_USE,       /* the host uses it: the group is not viable */
+	GPU_MEMBER_IN_USE,       /* the host uses it, or may do so: the group is not viable */
 };
 
 struct gpu_member {
@@ -50,6 +51,9 @@ struct gpu {
 	char *offer_reason; /* for people, with the member, its driver and its use: "it ...", all that holds,
 			     * joined by "; "; NULL if offered */
 };
+
+/* Whether @device is by its class a GPU, or one of the functions of one that show something. */
+bool gpu_is_function(const struct device *device);
 
 struct gpu_list {
 	struct gpu *gpus; /* sorted by address */

@@ -4,7 +4,7 @@
  * somebody still uses can hang for good, so this is asked before anything is detached.
  *
  * What counts: a process with the VFIO group or device of a function open; one with a device node of a
- * function open or mapped (DRM, framebuffer, accelerator, sound, /dev/nvidiaN); enabled SR-IOV virtual
+ * function open or mapped (DRM, framebuffer, accelerator, sound, disk, /dev/nvidiaN); enabled SR-IOV virtual
  * functions; mediated devices; the console in use: the firmware's framebuffer on the GPU, or a framebuffer
  * of the boot VGA.
  * What does not: a framebuffer that the kernel's console made on any other GPU, which goes with the driver;

@@ -5,13 +5,15 @@
 #include <sys/sysmacros.h>
 
 #include "topo/holder_internal.h"
+#include "topo/use.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
-#define DEVICES      "/sys/bus/pci/devices"
-#define ANY_NVIDIA   "/dev/nvidia"
-#define NVIDIA_MAJOR 195
-#define NVIDIA_MOST  253 /* minors above are /dev/nvidia-modeset and /dev/nvidiactl */
+#define DEVICES       "/sys/bus/pci/devices"
+#define CLASS_STORAGE 0x01
+#define ANY_NVIDIA    "/dev/nvidia"
+#define NVIDIA_MAJOR  195
+#define NVIDIA_MOST   253 /* minors above are /dev/nvidia-modeset and /dev/nvidiactl */
 
 /* Where the kernel lists the nodes of a function, and where udev puts them. */
 static const struct {
@@ -78,6 +80,19 @@ static void add_class(const struct root *root, const struct device *device, size
 	}
 }
 
+/* Told by path: numbers are asked of character devices alone. */
+static void add_disks(const struct root *root, const struct device *device,
+		      struct holder_nodes *nodes)
+{
+	CLEANUP(root_names) char **names = NULL;
+
+	if (device->class_id >> 8 != CLASS_STORAGE || device->driver == NULL)
+		return;
+	names = use_block_names(root, device);
+	for (char **name = names; *name != NULL; name++)
+		add(nodes, device, HOLDER_PROCESS, text_format("/dev/%s", *name), NULL);
+}
+
 /* NVIDIA's driver numbers its GPUs by itself, and says how only here. */
 static void add_nvidia(const struct root *root, const struct device *device,
 		       struct holder_nodes *nodes)
@@ -104,6 +119,7 @@ void holder_nodes_add(const struct root *root, const struct device *device, bool
 		add_group(root, device, nodes);
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		add_class(root, device, i, classes[i].folder, nodes);
+	add_disks(root, device, nodes);
 	/* A VF has no node of its own: what is open is the other GPUs'. */
 	if (text_equal(device->driver, "nvidia") && !device->is_virtual_function)
 		add_nvidia(root, device, nodes);

@@ -65,6 +65,24 @@ static const struct row {
 	{ .how = LINK, .pattern = "sys/class/block/*" },
 	{ .how = LINK, .pattern = "sys/block/*/{,*/}holders/*" },
 	{ .how = TEXT, .pattern = "proc/mounts", .filter = host_filter_mounts },
+	{ .how = TEXT, .pattern = "proc/swaps", .filter = host_filter_swaps },
+	{ .how = PRESENT, .pattern = "sys/fs/btrfs/*/devices/*" },
+	{ .how = PRESENT, .pattern = "sys/module/zfs/" },
+	{ .how = TEXT, .pattern = "sys/class/net/*/operstate" },
+	{ .how = LINK, .pattern = "sys/class/net/*/{master,upper_*}" },
+	/* The kernel's /proc/net leads into the folder of the process that asks. */
+	{ .how = TEXT,
+	  .pattern = "proc/net/route",
+	  .filter = host_filter_route,
+	  .as = "proc/net/route" },
+	{ .how = TEXT,
+	  .pattern = "proc/net/if_inet6",
+	  .filter = host_filter_inet6,
+	  .as = "proc/net/if_inet6" },
+	{ .how = TEXT, .pattern = FUNCTIONS "/sriov_numvfs" },
+	{ .how = PRESENT, .pattern = FUNCTIONS "/{infiniband,usb[0-9]*}/" },
+	{ .how = PRESENT, .pattern = FUNCTIONS "/usb[0-9]*/[0-9]*-[0-9]*/" },
+	{ .how = TEXT, .pattern = FUNCTIONS "/usb[0-9]*/[0-9]*-[0-9]*/product" },
 	{ .how = TEXT, .pattern = "proc/iomem", .filter = host_filter_iomem },
 	{ .how = PRESENT, .pattern = "sys/module/{vfio_pci,kvm_intel,kvm_amd}/" },
 	{ .how = PRESENT, .pattern = "sys/bus/pci/drivers/vfio-pci/" },
@@ -191,6 +209,14 @@ static bool is_virtual(const char *target)
 	       strstr(target, "/virtual/block/ram") != NULL;
 }
 
+/* Whether @path is what an interface is a port or part of. */
+static bool is_above(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name != NULL && (text_equal(name, "/master") || text_starts(name, "/upper_"));
+}
+
 static void add_link(struct reading *reading, const char *path)
 {
 	CLEANUP(text) char *inside = real_below(reading, path);
@@ -202,7 +228,8 @@ static void add_link(struct reading *reading, const char *path)
 		return;
 	target[length] = '\0';
 	/* Made hosts have links to drivers that are no folders. Those of sysfs are relative. */
-	if (*target != '/' && !is_virtual(target) && (inside != NULL || access(path, F_OK) != 0))
+	if (*target != '/' && (!is_virtual(target) || is_above(path)) &&
+	    (inside != NULL || access(path, F_OK) != 0))
 		add(reading, HOST_LINK, place, scrub(reading, target), 0);
 }
 

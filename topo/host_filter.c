@@ -118,6 +118,50 @@ char *host_filter_iomem(const struct root *root, const char *text)
 	return filter(text, keep_name, NULL);
 }
 
+static bool keep_swap(void *data, char *line, char **ret)
+{
+	(void)data;
+	if (text_starts(line, "/dev/"))
+		text_add(ret, "%s\n", line);
+	return true;
+}
+
+char *host_filter_swaps(const struct root *root, const char *text)
+{
+	(void)root;
+	return filter(text, keep_swap, NULL);
+}
+
+static bool keep_route(void *data, char *line, char **ret)
+{
+	(void)data;
+	if (!text_starts(line, "Iface"))
+		text_add(ret, "%.*s\n", (int)strcspn(line, " \t"), line);
+	return true;
+}
+
+char *host_filter_route(const struct root *root, const char *text)
+{
+	(void)root;
+	return filter(text, keep_route, NULL);
+}
+
+static bool keep_inet6(void *data, char *line, char **ret)
+{
+	const char *name = strrchr(line, ' ');
+
+	(void)data;
+	if (name != NULL)
+		text_add(ret, "0 0 0 0 0%s\n", name);
+	return true;
+}
+
+char *host_filter_inet6(const struct root *root, const char *text)
+{
+	(void)root;
+	return filter(text, keep_inet6, NULL);
+}
+
 static bool keep_vfio(void *data, char *line, char **ret)
 {
 	(void)data;

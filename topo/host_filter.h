@@ -10,6 +10,9 @@ char *host_filter_cpuinfo(const struct root *root, const char *text); /* the fir
 char *host_filter_meminfo(const struct root *root, const char *text);
 char *host_filter_mounts(const struct root *root, const char *text); /* of devices; no options */
 char *host_filter_iomem(const struct root *root, const char *text);  /* names, no addresses */
+char *host_filter_swaps(const struct root *root, const char *text);  /* of devices */
+char *host_filter_route(const struct root *root, const char *text);  /* interfaces, no addresses */
+char *host_filter_inet6(const struct root *root, const char *text);  /* likewise */
 char *host_filter_vfio(const struct root *root, const char *text);
 char *host_filter_pci_ids(const struct root *root,
 			  const char *text); /* of functions that are there */

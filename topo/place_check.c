@@ -223,7 +223,8 @@ static int check_host(const struct place_request *request, const struct host *ho
 			fail_add(fail, FAIL_HOST, "%s address = %s: cannot be given to a VM",
 				 wanted->label, wanted->addresses[j]);
 			fail_cause(fail, "%s", gpu->offer_reason);
-			fail_hint(fail, "gpuvm gpus shows its IOMMU group and who uses what");
+			fail_hint(fail, "choose another GPU (gpuvm gpus), or move the card to a "
+					"slot with an IOMMU group of its own");
 			return fail_at(fail, wanted->file, wanted->line);
 		}
 	}

@@ -117,6 +117,46 @@ static void reject_rival(const struct place_view *view, const struct place_choic
 			    place_reason_fault(&rival->cost, &choice->cost));
 }
 
+static void tell_held(const struct device *device, struct placement *placement)
+{
+	if (device->driver == NULL || text_starts(device->driver, "vfio"))
+		return;
+	place_reason_add(placement, "gpus",
+			 "the host does without %s (driver %s%s%s) while the VM runs: IOMMU group "
+			 "%d goes out whole",
+			 device->address, device->driver, device->use == NULL ? "" : ", ",
+			 device->use == NULL ? "" : device->use, device->iommu_group);
+}
+
+/* What goes along with @gpu although nobody asked for it. */
+static void tell_group(const struct gpu *gpu, struct placement *placement)
+{
+	char **items = mem_alloc(gpu->member_count + 1, sizeof *items);
+	CLEANUP(text) char *list = NULL;
+	size_t count = 0;
+
+	items[count++] = mem_strdup(gpu->device->address);
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (gpu->members[i].role == GPU_MEMBER_GPU)
+			items[count++] = mem_strdup(gpu->members[i].device->address);
+	list = place_words_list(items, count);
+	if (count > 1)
+		place_reason_add(placement, "gpus", "%s share IOMMU group %d, and go only together",
+				 list, gpu->device->iommu_group);
+	place_words_free(items, count);
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (gpu->members[i].role == GPU_MEMBER_HELD)
+			tell_held(gpu->members[i].device, placement);
+}
+
+static bool is_first_of_group(const struct placement *placement, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (gpu_same_group(placement->gpus[i].gpu, placement->gpus[at].gpu))
+			return false;
+	return true;
+}
+
 /* What it means for the host that its console is given away. */
 static void tell_console(const struct device *device, struct placement *placement)
 {
@@ -147,6 +187,8 @@ void place_reason_gpus(const struct place_view *view, const struct place_choice 
 			place_reason_add(placement, "gpus",
 					 "%s is only taken because the spec names it: %s",
 					 gpu->device->address, gpu->offer_reason);
+		if (is_first_of_group(placement, i))
+			tell_group(gpu, placement);
 		tell_console(gpu->device, placement);
 	}
 	if (near != NULL)

@@ -1,126 +1,111 @@
 // SPDX-License-Identifier: MIT
 #include "topo/use.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/gpu.h"
+#include "topo/use_internal.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
-#define HOLDERS_DEEPEST 8 /* dm on md on a partition: more is a loop or a hostile snapshot */
+#define DEVICES       "/sys/bus/pci/devices"
+#define CLASS_STORAGE 0x01
+#define CLASS_NETWORK 0x02
+#define CLASS_SOUND   0x04
+#define CLASS_SERIAL  0x0c
+#define SUBCLASS_USB  0x0c03
 
-/* The function whose hardware is at @format in /sys: the last one on its real path. */
-static struct device *owner(const struct root *root, struct device_list *list, const char *folder,
-			    const char *name)
+bool use_is_below(const struct root *root, const char *link, const struct device *device)
 {
-	CLEANUP(text) char *link = root_path(root, "%s/%s", folder, name);
 	CLEANUP(text) char *real = realpath(link, NULL);
-	char *slash;
+	CLEANUP(text) char *folder = root_path(root, DEVICES "/%s", device->address);
+	CLEANUP(text) char *place = realpath(folder, NULL);
+	size_t length = place == NULL ? 0 : strlen(place);
 
-	while (real != NULL && (slash = strrchr(real, '/')) != NULL) {
-		const struct device *found = device_find(list, slash + 1);
-
-		if (found != NULL)
-			return &list->devices[found - list->devices];
-		*slash = '\0';
-	}
-	return NULL;
+	return real != NULL && place != NULL && strncmp(real, place, length) == 0 &&
+	       real[length] == '/';
 }
 
-static void add(struct device *device, const char *what)
+void use_add(struct device *device, const char *what)
 {
 	CLEANUP(text) char *safe = text_printable(what, 512);
 
 	text_join(&device->use, "; ", safe);
 }
 
-static void read_networks(const struct root *root, struct device_list *list)
+/* Who has a sound card open is a process, which is looked for when it matters. */
+static bool look_at_sound(const struct root *root, struct device *device)
 {
-	CLEANUP(root_names) char **names = root_names(root, "/sys/class/net");
+	(void)root;
+	(void)device;
+	return true;
+}
+
+/* What is plugged into @hub: "3-1"; its interfaces are called "3-1:1.0". */
+static void add_plugged(const struct root *root, struct device *device, const char *hub)
+{
+	CLEANUP(root_names)
+	char **names = root_names(root, DEVICES "/%s/%s", device->address, hub);
 
 	for (char **name = names; *name != NULL; name++) {
-		struct device *device = owner(root, list, "/sys/class/net", *name);
-		CLEANUP(text) char *what = text_format("network interface %s", *name);
-
-		if (device != NULL)
-			add(device, what);
-	}
-}
-
-/* Adds the mount points of the file system on block device @source ("/dev/...") to @points. */
-static void add_mounts(const char *mounts, const char *source, char **points)
-{
-	CLEANUP(text) char *copy = mem_strdup(mounts);
-	char *rest = copy;
-	char *line;
-
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		const char *from = strsep(&line, " ");
-		const char *point = strsep(&line, " ");
-
-		if (point != NULL && text_equal(from, source))
-			text_join(points, ", ", point);
-	}
-}
-
-/* The mounts of block device @name and of all that is built on it: partitions, md, dm, LVM. */
-static void add_block(const struct root *root, const char *mounts, const char *name, unsigned depth,
-		      char **points)
-{
-	CLEANUP(root_names) char **holders = root_names(root, "/sys/class/block/%s/holders", name);
-	CLEANUP(root_names) char **parts = root_names(root, "/sys/class/block/%s", name);
-	CLEANUP(text) char *mapped = root_text(root, "/sys/class/block/%s/dm/name", name);
-	CLEANUP(text)
-	char *source = mapped == NULL ? text_format("/dev/%s", name)
-				      : text_format("/dev/mapper/%s", mapped);
-
-	if (depth == HOLDERS_DEEPEST)
-		return;
-	add_mounts(mounts, source, points);
-	for (char **part = parts; *part != NULL; part++)
-		if (root_exists(root, "/sys/class/block/%s/%s/partition", name, *part))
-			add_block(root, mounts, *part, depth + 1, points);
-	for (char **holder = holders; *holder != NULL; holder++)
-		add_block(root, mounts, *holder, depth + 1, points);
-}
-
-/* With native NVMe multipath the path is "nvme0c1n1"; the disk that gets mounted is "nvme0n1". */
-static char *disk_of_path(const char *name)
-{
-	const char *controller = text_starts(name, "nvme") ? strchr(name, 'c') : NULL;
-	const char *after = controller;
-
-	if (controller == NULL)
-		return mem_strdup(name);
-	for (after++; isdigit((unsigned char)*after); after++)
-		;
-	return text_format("%.*s%s", (int)(controller - name), name, after);
-}
-
-static void read_disks(const struct root *root, struct device_list *list)
-{
-	CLEANUP(root_names) char **names = root_names(root, "/sys/block");
-	CLEANUP(text) char *mounts = root_text(root, "/proc/mounts");
-
-	for (char **name = names; *name != NULL; name++) {
-		struct device *device = owner(root, list, "/sys/block", *name);
-		CLEANUP(text) char *disk = disk_of_path(*name);
-		CLEANUP(text) char *points = NULL;
+		CLEANUP(text) char *product = NULL;
 		CLEANUP(text) char *what = NULL;
 
-		if (device == NULL)
+		if (strspn(*name, "0123456789") == 0 || strchr(*name, '-') == NULL ||
+		    strchr(*name, ':') != NULL)
 			continue;
-		if (mounts != NULL)
-			add_block(root, mounts, disk, 0, &points);
-		what = text_format("disk %s%s%s", disk, points == NULL ? "" : ", mounted on ",
-				   points == NULL ? "" : points);
-		add(device, what);
+		product = root_text(root, DEVICES "/%s/%s/%s/product", device->address, hub, *name);
+		what = text_format("USB device %s%s%s%s", *name, product == NULL ? "" : " (",
+				   product == NULL ? "" : product, product == NULL ? "" : ")");
+		use_add(device, what);
 	}
+}
+
+static bool look_at_usb(const struct root *root, struct device *device)
+{
+	CLEANUP(root_names) char **names = root_names(root, DEVICES "/%s", device->address);
+	bool has_hub = false;
+
+	for (char **name = names; *name != NULL; name++)
+		if (text_starts(*name, "usb")) {
+			has_hub = true;
+			add_plugged(root, device, *name);
+		}
+	return has_hub && device->use == NULL;
+}
+
+/* How the use of a kind of device is seen: each says whether nothing uses it. */
+static const struct {
+	unsigned base, whole; /* class; 0: all of the base class */
+	bool (*look)(const struct root *root, struct device *device);
+} kinds[] = {
+	{ CLASS_STORAGE, 0, use_look_at_disks },
+	{ CLASS_NETWORK, 0, use_look_at_networks },
+	{ CLASS_SOUND, 0, look_at_sound },
+	{ CLASS_SERIAL, SUBCLASS_USB, look_at_usb },
+};
+
+static bool shares_group_with_gpu(const struct device_list *list, const struct device *device)
+{
+	for (size_t i = 0; device->iommu_group >= 0 && i < list->count; i++)
+		if (list->devices[i].iommu_group == device->iommu_group &&
+		    gpu_is_function(&list->devices[i]))
+			return true;
+	return false;
 }
 
 void use_read(const struct root *root, struct device_list *list)
 {
-	read_networks(root, list);
-	read_disks(root, list);
+	for (size_t i = 0; i < list->count; i++) {
+		struct device *device = &list->devices[i];
+
+		if (device->driver == NULL || device->is_bridge || gpu_is_function(device) ||
+		    !shares_group_with_gpu(list, device))
+			continue;
+		for (size_t j = 0; j < sizeof kinds / sizeof *kinds; j++)
+			if (device->class_id >> 8 == kinds[j].base &&
+			    (kinds[j].whole == 0 || device->class_id == kinds[j].whole))
+				device->is_idle = kinds[j].look(root, device);
+	}
 }

@@ -92,11 +92,27 @@ static int check_records(const struct guest *guest, const struct gpu *gpu,
 	return 0;
 }
 
+/* A start looked at it, but days may lie between, and virsh does not look. Others' domains mean what they say. */
+static int check_idle(const struct guest *guest, const struct gpu_member *member, struct fail *fail)
+{
+	const struct device *device = member->device;
+
+	if (!guest->is_ours || member->role != GPU_MEMBER_IN_USE || !names(guest, device->address))
+		return 0;
+	fail_add(fail, FAIL_HOST, "the host uses %s, which the VM takes with its GPU",
+		 device->address);
+	fail_cause(fail, "it is on driver %s%s%s", device->driver,
+		   device->use == NULL ? "" : " as ", device->use == NULL ? "" : device->use);
+	return fail_hint(fail, "free it, or choose another GPU: gpuvm gpus");
+}
+
 static int check_group(const struct guest *guest, const struct gpu *gpu, struct fail *fail)
 {
 	for (size_t i = 0; i < gpu->member_count; i++) {
 		const struct device *device = gpu->members[i].device;
 
+		if (check_idle(guest, &gpu->members[i], fail) < 0)
+			return -1;
 		if (names(guest, device->address) || !gpu_member_blocks_group(&gpu->members[i]))
 			continue;
 		fail_add(fail, FAIL_HOST,

@@ -34,8 +34,9 @@ bool hook_is_asked(char *const *args, size_t count);
 
 /*
  * Whether the domain may have the GPUs that it names: none is claimed by another start (its own has its
- * UUID) or held for another VM, none is drained or quarantined, what its XML leaves of their IOMMU groups is on no driver of the host (FAIL_HOST), and nobody else
- * holds them. FAIL_BUSY otherwise. Functions that belong to no GPU are not judged, nor is the console:
+ * UUID) or held for another VM, none is drained or quarantined, what its XML leaves of their IOMMU groups is on no
+ * driver of the host, what a domain of gpuvm's takes of them is in no use (both FAIL_HOST), and nobody else holds
+ * them. FAIL_BUSY otherwise. Functions that belong to no GPU are not judged, nor is the console:
  * who gives away his screen means to. The pure part of hook_check().
  */
 int hook_judge(const struct guest *guest, const struct hook_view *view, struct fail *fail);

@@ -4,7 +4,7 @@
 #include "tests/unit/hosts.h"
 #include "tests/unit/place_hosts.h"
 
-/* The host's console: where it is seen, and what a spec may do to it. */
+/* The host's console, and what else goes along with a GPU: where it is seen, and what plan says of it. */
 
 #define FIRST  "0000:17:00.0"
 #define SECOND "0000:18:00.0"
@@ -143,12 +143,46 @@ static void an_address_needs_a_word_for_it(void **state)
 	}
 }
 
+/* A group is explained once: who goes together, and what the host loses. */
+static void a_group_is_explained(void **state)
+{
+	static const struct card group[] = { { "0000:17:00.0", 0, 2, "H100", NULL },
+					     { "0000:18:00.0", 0, 2, "H100", "nvidia" },
+					     { "0000:19:00.0", 0, 2, "Audio", "snd_hda_intel" },
+					     { "0000:1a:00.0", 0, 2, "Audio", "vfio-pci" },
+					     { .address = NULL } };
+	struct made *made = made_host(&desktop, group);
+	const struct place_gpu_request gpus = { .count = 2, .label = "[gpu]" };
+	const struct place_request request = {
+		.vcpus = 2, .memory_bytes = SIZE_GIB, .gpus = &gpus, .gpu_count = 1
+	};
+	const struct place_taken nothing = { 0 };
+	CLEANUP(placement) struct placement *placement = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	unsigned explained = 0;
+
+	(void)state;
+	made->devices.devices[2].is_idle = true;
+	made->devices.devices[2].use = (char *)"what nobody hears";
+	gpu_list_free(made->host.gpus);
+	made->host.gpus = gpu_list_build(&made->devices);
+	assert_int_equal(place(&request, &made->host, &nothing, &placement, &fail), 0);
+	for (size_t i = 0; i < placement->reason_count; i++)
+		explained += strstr(placement->reasons[i].why, "group 2") != NULL;
+	assert_int_equal(explained, 2);
+	assert_true(has_reason(placement, FIRST " and " SECOND " share IOMMU group 2"));
+	assert_true(has_reason(placement, "the host does without 0000:19:00.0 (driver "
+					  "snd_hda_intel, what nobody hears) while"));
+	made_free(made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_firmwares_framebuffer_is_found),
 		cmocka_unit_test(words_never_choose_it),
 		cmocka_unit_test(an_address_needs_a_word_for_it),
+		cmocka_unit_test(a_group_is_explained),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

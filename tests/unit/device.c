@@ -108,40 +108,6 @@ static void bars_are_read(void **state)
 	assert_int_equal(bars[5].size_bytes, 128 << 10);
 }
 
-static void uses_are_named(void **state)
-{
-	CLEANUP(root) struct root *root = hosts_open("shared-group");
-	CLEANUP(device_list) struct device_list *list = read_all(root);
-
-	(void)state;
-	assert_string_equal(device_find(list, "0000:03:00.0")->use, "network interface eth1");
-	assert_string_equal(device_find(list, "0000:01:00.0")->use,
-			    "disk nvme0n1, mounted on /boot/efi, /");
-	assert_null(device_find(list, "0000:02:00.0")->use);
-}
-
-/* NVMe multipath, a partition, LVM on it, and a loop of holders. */
-static void layered_disks_are_followed(void **state)
-{
-	CLEANUP(root)
-	struct root *root = hosts_write(
-		"layers",
-		FUNCTION(
-			"0000:01:00.0",
-			"0x010802") "sys/bus/pci/devices/0000:01:00.0/nvme/nvme0/nvme0c0n1/\n"
-				    "sys/block/nvme0c0n1 -> ../bus/pci/devices/0000:01:00.0/nvme/nvme0/nvme0c0n1\n"
-				    "sys/class/block/nvme0n1/nvme0n1p1/partition\t1\n"
-				    "sys/class/block/nvme0n1p1/holders/dm-0/\n"
-				    "sys/class/block/dm-0/dm/name\tvg-data\n"
-				    "sys/class/block/dm-0/holders/dm-0/\n"
-				    "proc/mounts\t/dev/mapper/vg-data /data ext4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\n");
-	CLEANUP(device_list) struct device_list *list = read_all(root);
-
-	(void)state;
-	assert_true(text_starts(list->devices[0].use, "disk nvme0n1, mounted on /data"));
-	assert_false(text_contains(list->devices[0].use, "sda"));
-}
-
 static void broken_functions_are_left_out(void **state)
 {
 	static const char *const broken[] = {
@@ -237,8 +203,6 @@ int main(void)
 		cmocka_unit_test(addresses_are_made_canonical),
 		cmocka_unit_test(a_server_is_read),
 		cmocka_unit_test(bars_are_read),
-		cmocka_unit_test(uses_are_named),
-		cmocka_unit_test(layered_disks_are_followed),
 		cmocka_unit_test(broken_functions_are_left_out),
 		cmocka_unit_test(odd_values_are_tamed),
 		cmocka_unit_test(a_host_without_pci_is_empty),

@@ -359,6 +359,28 @@ static void each_holder_is_seen_and_named(void **state)
 	}
 }
 
+/* A disk of the group that nothing has mounted may be open all the same. */
+static void a_raw_disk_is_seen(void **state)
+{
+	CLEANUP(root)
+	struct root *root = hosts_write(
+		"disk", SLEEP "sys/block/sdx -> ../bus/pci/devices/" GPU "/sdx\n" PCI GPU
+			      "/sdx/sdx1/partition\t1\n"
+			      "sys/class/block/sdx -> ../../bus/pci/devices/" GPU "/sdx\n");
+	struct device device = {
+		.address = GPU, .class_id = 0x0106, .driver = (char *)"ahci", .iommu_group = 177
+	};
+	const struct gpu gpu = { .device = &device };
+	const struct gpu *gpus = &gpu;
+	CLEANUP(holder_list) struct holder_list *list = NULL;
+
+	(void)state;
+	link_file(root, "812", "0", "/dev/sdx1");
+	list = holder_list_read(root, &gpus, 1);
+	assert_int_equal(list->count, 1);
+	assert_string_equal(list->holders[0].what, "has /dev/sdx1 open");
+}
+
 static void all_processes_are_asked_once(void **state)
 {
 	CLEANUP(root)
@@ -465,6 +487,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_holder_is_seen_and_named),
+		cmocka_unit_test(a_raw_disk_is_seen),
 		cmocka_unit_test(all_processes_are_asked_once),
 		cmocka_unit_test(what_the_caller_may_not_see_is_counted),
 		cmocka_unit_test(nodes_are_told_by_number),

@@ -51,6 +51,7 @@ struct question {
 	const char *kept_for; /* held: a UUID; NULL: the record is damaged */
 	enum fail_kind veto;  /* FAIL_NONE: it may */
 	const char *word;
+	bool is_ours, is_used; /* the domain is gpuvm's; the host uses the sound function */
 };
 
 #define ALL                                                                                        \
@@ -99,6 +100,18 @@ static const struct question questions[] = {
 	  .hostdevs = { GPU },
 	  .sound_driver = "vfio-pci" },
 	{ .about = "the rest of the group on no driver", .hostdevs = { GPU } },
+	{ .about = "what the host uses by now",
+	  .hostdevs = ALL,
+	  .sound_driver = "nemo",
+	  .is_ours = true,
+	  .is_used = true,
+	  .veto = FAIL_HOST,
+	  .word = "it is on driver nemo as network interface eth7" },
+	{ .about = "what the host uses, by another's wish",
+	  .hostdevs = ALL,
+	  .sound_driver = "nemo",
+	  .is_used = true },
+	{ .about = "what nothing uses", .hostdevs = ALL, .sound_driver = "nemo", .is_ours = true },
 	{ .about = "a bridge on its port's driver", .hostdevs = ALL, .bridge_driver = "pcieport" },
 	{ .about = "a bridge on another driver",
 	  .hostdevs = ALL,
@@ -180,7 +193,10 @@ static int ask(const struct question *question, struct fail *fail)
 {
 	struct device devices[] = {
 		{ .address = GPU, .iommu_group = 17, .driver = (char *)"nouveau" },
-		{ .address = SOUND, .iommu_group = 17, .driver = (char *)question->sound_driver },
+		{ .address = SOUND,
+		  .iommu_group = 17,
+		  .driver = (char *)question->sound_driver,
+		  .use = (char *)"network interface eth7" },
 		{ .address = "0000:16:00.0",
 		  .iommu_group = 17,
 		  .is_bridge = true,
@@ -189,7 +205,7 @@ static int ask(const struct question *question, struct fail *fail)
 	};
 	struct gpu_member members[] = {
 		{ &devices[0], GPU_MEMBER_FUNCTION },
-		{ &devices[1], GPU_MEMBER_FUNCTION },
+		{ &devices[1], question->is_used ? GPU_MEMBER_IN_USE : GPU_MEMBER_FUNCTION },
 		{ &devices[2], text_equal(question->bridge_driver, "shpchp") ? GPU_MEMBER_IN_USE
 									     : GPU_MEMBER_BRIDGE },
 		{ &devices[3], GPU_MEMBER_FUNCTION },
@@ -216,7 +232,9 @@ static int ask(const struct question *question, struct fail *fail)
 	const struct record_list records = { &kept, question->kept != NULL };
 	const struct holder_list holders = { &holder, question->held != NULL, 0 };
 	char hostdevs[3][DEVICE_ADDRESS_BYTES] = { "" };
-	struct guest guest = { .uuid = (char *)MINE, .hostdevs = hostdevs };
+	struct guest guest = { .is_ours = question->is_ours,
+			       .uuid = (char *)MINE,
+			       .hostdevs = hostdevs };
 
 	if (question->claimed_by != NULL) {
 		record.name = (char *)"theirs";

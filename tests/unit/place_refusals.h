@@ -201,7 +201,7 @@ static const struct refusal refusals[] = {
 	  .what = "[gpu] address = 0000:18:00.0: cannot be given to a VM",
 	  .cause =
 		  "its IOMMU group 3 is not viable: 0000:19:00.0 Nemo Audio [10de:1eb8] is on driver snd_hda_intel",
-	  .hint = "gpuvm gpus shows its IOMMU group and who uses what" },
+	  .hint = "choose another GPU (gpuvm gpus), or move the card to a slot with an IOMMU group of its own" },
 	{ .about = "no GPU at all",
 	  .shape = &server,
 	  .cards = none,

@@ -174,6 +174,25 @@ static const char *driver_of(const json_t *gpu)
 	return NULL;
 }
 
+/* Whether the host loses @function to the VM. */
+static bool is_taken(const json_t *function)
+{
+	const char *driver = json_string_value(json_object_get(function, "driver"));
+
+	return driver != NULL && !text_starts(driver, "vfio");
+}
+
+/* Whether a GPU before the one at @at has shown what its IOMMU group holds. */
+static bool is_group_shown(const json_t *gpus, size_t at)
+{
+	long long group = number_of(json_array_get(gpus, at), "iommu_group");
+
+	for (size_t i = 0; i < at; i++)
+		if (number_of(json_array_get(gpus, i), "iommu_group") == group)
+			return true;
+	return false;
+}
+
 static void print_gpus(const json_t *plan)
 {
 	size_t i, j;
@@ -193,10 +212,14 @@ static void print_gpus(const json_t *plan)
 		{
 			bool seen = json_is_true(json_object_get(function, "seen_by_guest"));
 
+			if (!seen && is_group_shown(json_object_get(plan, "gpus"), i))
+				continue;
 			if (!text_equal(text_of(function, "address"), text_of(gpu, "address")))
-				out_line("%-8s %s  %s (%s)", "", text_of(function, "address"),
+				out_line("%-8s %s  %s (%s%s)", "", text_of(function, "address"),
 					 text_of(function, "name"),
-					 seen ? "comes along" : "held, unseen by the guest");
+					 seen ? "comes along" : "held, unseen by the guest",
+					 is_taken(function) && !seen ? ", taken from its driver"
+								     : "");
 		}
 	}
 }
