@@ -172,17 +172,21 @@ int holder_refuse(const struct holder *holder, struct fail *fail)
 	return fail_hint(fail, "%s", holder->remedy);
 }
 
+bool holder_has(const struct holder *holder, const struct gpu *gpu)
+{
+	if (text_equal(holder->address, gpu->device->address))
+		return true;
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (travels(&gpu->members[i]) &&
+		    text_equal(holder->address, gpu->members[i].device->address))
+			return true;
+	return false;
+}
+
 const struct holder *holder_of(const struct holder_list *list, const struct gpu *gpu)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct holder *holder = &list->holders[i];
-
-		if (text_equal(holder->address, gpu->device->address))
-			return holder;
-		for (size_t j = 0; j < gpu->member_count; j++)
-			if (travels(&gpu->members[j]) &&
-			    text_equal(holder->address, gpu->members[j].device->address))
-				return holder;
-	}
+	for (size_t i = 0; i < list->count; i++)
+		if (holder_has(&list->holders[i], gpu))
+			return &list->holders[i];
 	return NULL;
 }

@@ -65,6 +65,9 @@ CLEANUP_DEFINE(holder_list, struct holder_list, holder_list_free)
 /* Raises FAIL_BUSY for @holder, FAIL_HOST for a console, which no wait frees; its remedy is the hint. */
 int holder_refuse(const struct holder *holder, struct fail *fail);
 
+/* Whether @holder has @gpu or a function that travels with it. */
+bool holder_has(const struct holder *holder, const struct gpu *gpu);
+
 /* The first holder of @gpu or a function that travels with it, or NULL. Borrows from @list. */
 const struct holder *holder_of(const struct holder_list *list, const struct gpu *gpu);
 

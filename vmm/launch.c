@@ -150,11 +150,10 @@ static int check_parts(struct launch *launch, struct fail *fail)
 	return preflight_network(launch->spec, launch->root, launch->hv, fail);
 }
 
-/* The pure part: nothing is read but firmware descriptors, nothing is changed. */
+/* Nothing is read but firmware descriptors and who has GPUs, nothing is changed. */
 static int decide(struct launch *launch, struct fail *fail)
 {
 	const struct spec *spec = launch->spec;
-	struct place_taken taken = usage_taken(launch->usage);
 	const struct usage_vm *vm = usage_vm(launch->usage, spec->name);
 	struct place_gpu_request *gpus = launch_request_gpus(spec);
 	struct place_request request = launch_request_place(spec, launch->policy, gpus);
@@ -162,8 +161,7 @@ static int decide(struct launch *launch, struct fail *fail)
 					    .user = launch->owner->name,
 					    .uid = launch->owner->uid,
 					    .boot = launch->boot };
-	int result = held_place(&request, launch->usage->records, launch->uuid, launch->host,
-				&taken, &launch->placement, fail);
+	int result = launch_request_settle(launch, &request, fail);
 
 	free(gpus);
 	if (result < 0)
@@ -192,7 +190,8 @@ static bool has_nvram(const struct launch *launch)
 
 static int check_gpus(struct launch *launch, struct fail *fail)
 {
-	return preflight_gpus(launch->root, launch->host, launch->placement, fail);
+	return preflight_gpus(launch->root, launch->host, launch->placement, launch->usage->users,
+			      &launch->not_checked, fail);
 }
 
 static int define(struct launch *launch, struct fail *fail)

@@ -78,6 +78,7 @@ struct launch {
 	struct fail *
 		refusals; /* of a plan on the live host: what start would still refuse, one per check */
 	size_t refusal_count;
+	size_t not_checked; /* processes that may hold a GPU and nobody looks at: not root, no hook */
 	struct lease_gate *gate;      /* while choosing */
 	struct lease_claim *claim;    /* until it runs */
 	bool had_nvram;               /* libvirt kept UEFI variables of it before */

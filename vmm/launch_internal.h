@@ -38,6 +38,13 @@ struct place_gpu_request *launch_request_gpus(const struct spec *spec);
 struct place_request launch_request_place(const struct spec *spec, const struct policy *policy,
 					  const struct place_gpu_request *gpus);
 
+/*
+ * Fills launch.placement for @request, on the live host around who has GPUs beside libvirt. If that leaves none, it
+ * is placed on theirs all the same: preflight_gpus() then refuses with what frees it.
+ */
+int launch_request_settle(struct launch *launch, const struct place_request *request,
+			  struct fail *fail);
+
 /* Claims what was placed behind launch.gate, into launch.claim. */
 int launch_request_claim(struct launch *launch, struct fail *fail);
 

@@ -23,7 +23,9 @@ int launch_refusals_foresee(struct launch *launch, struct fail *fail)
 	(void)preflight_images(launch->spec, launch->disk_is_block, &images);
 	if (launch->hv != NULL)
 		(void)preflight_network(launch->spec, launch->root, launch->hv, &network);
-	(void)preflight_gpus(launch->root, launch->host, launch->placement, &gpus);
+	if (launch->usage->users != NULL)
+		(void)preflight_gpus(launch->root, launch->host, launch->placement,
+				     launch->usage->users, &launch->not_checked, &gpus);
 	keep_refusal(launch, &owner);
 	keep_refusal(launch, &images);
 	keep_refusal(launch, &network);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/held.h"
 #include "vmm/launch_internal.h"
 
 static bool wants_p2p(const struct spec *spec)
@@ -82,4 +83,34 @@ int launch_request_claim(struct launch *launch, struct fail *fail)
 	free(record.gpus);
 	free(record.memory);
 	return result;
+}
+
+/* A VM that runs has its GPUs itself, and will not be started. */
+static bool is_running(const struct launch *launch)
+{
+	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
+
+	return vm != NULL && vm->domain->is_active;
+}
+
+int launch_request_settle(struct launch *launch, const struct place_request *request,
+			  struct fail *fail)
+{
+	CLEANUP(fail) struct fail without = { 0 };
+	struct place_taken taken;
+
+	if (launch->root->live && !is_running(launch))
+		usage_read_users(launch->usage, launch->root, launch->host, request->gpus,
+				 request->gpu_count);
+	taken = usage_taken(launch->usage);
+	if (held_place(request, launch->usage->records, launch->uuid, launch->host, &taken,
+		       &launch->placement, &without) == 0)
+		return 0;
+	taken = usage_taken_by_vms(launch->usage);
+	if (without.kind == FAIL_BUSY && launch->usage->user_gpu_count > 0)
+		return held_place(request, launch->usage->records, launch->uuid, launch->host,
+				  &taken, &launch->placement, fail);
+	*fail = without;
+	without = (struct fail){ 0 };
+	return -1;
 }

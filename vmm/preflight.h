@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "topo/holder.h"
 #include "topo/host.h"
 #include "topo/place.h"
 #include "vmm/base/fail.h"
@@ -30,13 +31,15 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
 
 /*
  * The GPUs of @placement can be given away without risk to the host (FAIL_HOST, see safety.h), and nobody
- * that the caller can see holds them (FAIL_BUSY with the holder, see holder.h), but for the host's console on a GPU whose
- * place_gpu.allow_boot_vga is set and whose driver then detaches safely.
+ * of @holders, which were read for them at least, holds them (FAIL_BUSY with the holder, see holder.h), but for the
+ * host's console on a GPU whose place_gpu.allow_boot_vga is set and whose driver then detaches safely.
  *
  * Only root sees every holder, and a busy driver can hang the detach for good: for any other caller each
  * function must be on vfio-pci or on no driver, or libvirt's hook be active, which looks as root (FAIL_HOST).
+ * *@ret_not_checked is how many processes neither he nor the hook looks at.
  */
 int preflight_gpus(const struct root *root, const struct host *host,
-		   const struct placement *placement, struct fail *fail);
+		   const struct placement *placement, const struct holder_list *holders,
+		   size_t *ret_not_checked, struct fail *fail);
 
 #endif

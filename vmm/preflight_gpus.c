@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "topo/holder.h"
 #include "topo/safety.h"
-#include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/hook_state.h"
 #include "vmm/preflight.h"
@@ -30,18 +28,20 @@ static bool is_given_away(const struct holder *holder, const struct placement *p
 	return false;
 }
 
-static int check_holders(const struct root *root, const struct placement *placement,
+static bool is_of(const struct holder *holder, const struct placement *placement)
+{
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		if (holder_has(holder, placement->gpus[i].gpu))
+			return true;
+	return false;
+}
+
+static int check_holders(const struct holder_list *holders, const struct placement *placement,
 			 struct fail *fail)
 {
-	const struct gpu **gpus = mem_alloc(placement->gpu_count, sizeof *gpus);
-	CLEANUP(holder_list) struct holder_list *holders = NULL;
-
-	for (size_t i = 0; i < placement->gpu_count; i++)
-		gpus[i] = placement->gpus[i].gpu;
-	holders = holder_list_read(root, gpus, placement->gpu_count);
-	free(gpus);
 	for (size_t i = 0; i < holders->count; i++)
-		if (!is_given_away(&holders->holders[i], placement))
+		if (is_of(&holders->holders[i], placement) &&
+		    !is_given_away(&holders->holders[i], placement))
 			return holder_refuse(&holders->holders[i], fail);
 	return 0;
 }
@@ -74,17 +74,9 @@ static const struct device *first_to_detach(const struct placement *placement)
 	return NULL;
 }
 
-static int check_drivers(const struct root *root, const struct placement *placement,
+static int refuse_driver(const struct device *device, const struct hook_state *hook,
 			 struct fail *fail)
 {
-	const struct device *device = geteuid() == 0 ? NULL : first_to_detach(placement);
-	CLEANUP(hook_state) struct hook_state *hook = NULL;
-
-	if (device == NULL)
-		return 0;
-	hook = hook_state_read(root);
-	if (hook->activity == HOOK_ACTIVE)
-		return 0;
 	fail_add(fail, FAIL_HOST,
 		 "%s is on the host's driver %s, and only root can see that nobody uses it",
 		 device->address, device->driver);
@@ -98,11 +90,29 @@ static int check_drivers(const struct root *root, const struct placement *placem
 		hook->remedy, device->address);
 }
 
-int preflight_gpus(const struct root *root, const struct host *host,
-		   const struct placement *placement, struct fail *fail)
+/* What the caller could not check himself the hook does, where it is active. */
+static int check_unseen(const struct root *root, const struct placement *placement,
+			size_t not_checked, size_t *ret_not_checked, struct fail *fail)
 {
+	const struct device *device = geteuid() == 0 ? NULL : first_to_detach(placement);
+	CLEANUP(hook_state) struct hook_state *hook = NULL;
+
+	if (device == NULL && not_checked == 0)
+		return 0;
+	hook = hook_state_read(root);
+	if (hook->activity == HOOK_ACTIVE)
+		return 0;
+	*ret_not_checked = not_checked;
+	return device == NULL ? 0 : refuse_driver(device, hook, fail);
+}
+
+int preflight_gpus(const struct root *root, const struct host *host,
+		   const struct placement *placement, const struct holder_list *holders,
+		   size_t *ret_not_checked, struct fail *fail)
+{
+	*ret_not_checked = 0;
 	if (check_safety(root, host, placement, fail) < 0 ||
-	    check_holders(root, placement, fail) < 0)
+	    check_holders(holders, placement, fail) < 0)
 		return -1;
-	return check_drivers(root, placement, fail);
+	return check_unseen(root, placement, holders->not_checked, ret_not_checked, fail);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "topo/holder.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/held.h"
@@ -226,6 +227,7 @@ void usage_free(struct usage *usage)
 	free(usage->vms);
 	free(usage->resident_bytes);
 	free(usage->start_labels);
+	holder_list_free(usage->users);
 	free(usage->gpus);
 	free(usage->cpus);
 	free(usage->memory);
@@ -242,6 +244,61 @@ struct place_taken usage_taken(const struct usage *usage)
 				     .cpus_count = usage->cpus_count,
 				     .memory = usage->memory,
 				     .memory_count = usage->memory_count };
+}
+
+struct place_taken usage_taken_by_vms(const struct usage *usage)
+{
+	struct place_taken taken = usage_taken(usage);
+
+	taken.gpu_count -= usage->user_gpu_count;
+	return taken;
+}
+
+static bool is_named(const struct host *host, const struct gpu *gpu,
+		     const struct place_gpu_request *requests, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < requests[i].address_count; j++)
+			if (gpu_find(host->gpus, requests[i].addresses[j]) == gpu)
+				return true;
+	return false;
+}
+
+static bool is_matched(const struct gpu *gpu, const struct place_gpu_request *requests,
+		       size_t count)
+{
+	for (size_t i = 0; i < count && gpu->offer == GPU_OFFERED; i++)
+		if (requests[i].address_count == 0 &&
+		    gpu_matches(gpu, requests[i].match == NULL ? "any" : requests[i].match))
+			return true;
+	return false;
+}
+
+void usage_read_users(struct usage *usage, const struct root *root, const struct host *host,
+		      const struct place_gpu_request *requests, size_t request_count)
+{
+	const struct place_taken taken = usage_taken(usage);
+	const struct gpu **gpus = mem_alloc(host->gpus->count, sizeof *gpus);
+	size_t count = 0;
+
+	for (size_t i = 0; i < host->gpus->count; i++) {
+		const struct gpu *gpu = &host->gpus->gpus[i];
+
+		if (place_gpu_holder(gpu, &taken) == NULL &&
+		    (is_named(host, gpu, requests, request_count) ||
+		     is_matched(gpu, requests, request_count)))
+			gpus[count++] = gpu;
+	}
+	usage->users = holder_list_read(root, gpus, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct holder *holder = holder_of(usage->users, gpus[i]);
+
+		if (holder == NULL || is_named(host, gpus[i], requests, request_count))
+			continue;
+		take_gpu(usage, gpus[i]->device->address, holder->who);
+		usage->user_gpu_count++;
+	}
+	free(gpus);
 }
 
 const struct usage_vm *usage_vm(const struct usage *usage, const char *name)

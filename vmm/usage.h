@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "topo/host.h"
 #include "topo/machine.h"
 #include "topo/place.h"
 #include "vmm/base/cleanup.h"
@@ -34,6 +35,8 @@ struct usage_record {
 	char *remedy;
 };
 
+struct holder_list; /* topo/holder.h */
+
 struct usage {
 	struct hv_domains *domains; /* NULL: no connection nor record, nothing known */
 	struct usage_vm *vms;       /* one per domain, same order */
@@ -47,6 +50,9 @@ struct usage {
 	struct place_taken_cpus *cpus;
 	struct place_taken_memory *memory;
 	size_t gpu_count, cpus_count, memory_count;
+	struct holder_list
+		*users; /* who has GPUs beside libvirt; NULL: not looked (usage_read_users) */
+	size_t user_gpu_count; /* the last of gpus: those that are taken by users alone */
 };
 
 /*
@@ -64,8 +70,17 @@ int usage_read(struct hv *hv, const struct root *root, const char *lease_directo
 void usage_free(struct usage *usage);
 CLEANUP_DEFINE(usage, struct usage, usage_free)
 
-/* The same as placement wants it. Borrows from @usage. */
+/*
+ * Looks, once for all, for who has the GPUs that @requests could get beside libvirt (holder.h). Those that words
+ * could choose count as taken from then on, so that another is chosen; of those that an address insists on the
+ * holder is for preflight_gpus() to name.
+ */
+void usage_read_users(struct usage *usage, const struct root *root, const struct host *host,
+		      const struct place_gpu_request *requests, size_t request_count);
+
+/* The same as placement wants it; usage_taken_by_vms() without what users have. Borrow from @usage. */
 struct place_taken usage_taken(const struct usage *usage);
+struct place_taken usage_taken_by_vms(const struct usage *usage);
 
 /* The VM named @name, or NULL. The start under way named @name, or NULL. Borrow from @usage. */
 const struct usage_vm *usage_vm(const struct usage *usage, const char *name);

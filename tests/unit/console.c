@@ -34,7 +34,7 @@ static void the_firmwares_framebuffer_is_found(void **state)
 		CLEANUP(text) char *lines = text_format("sys/\nproc/iomem\t%s\n", cases[i].iomem);
 		CLEANUP(root) struct root *root = hosts_write("iomem", lines);
 		struct device devices[2] = { { .address = FIRST }, { .address = SECOND } };
-		struct device_list list = { devices, 2 };
+		struct device_list list = { .devices = devices, .count = 2 };
 
 		print_message("  %zu\n", i);
 		console_read(root, &list);

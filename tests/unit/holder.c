@@ -333,7 +333,8 @@ static void each_holder_is_seen_and_named(void **state)
 
 		print_message("  %s\n", held->about);
 		sample_init(&sample, held->driver, held->is_boot_vga);
-		console_read(root, &(struct device_list){ &sample.gpu_device, 1 });
+		console_read(root,
+			     &(struct device_list){ .devices = &sample.gpu_device, .count = 1 });
 		for (size_t j = 0; j < COUNT(held->opened) && held->opened[j] != NULL; j++)
 			link_file(root, "812", j == 0 ? "0" : j == 1 ? "1" : "20", held->opened[j]);
 		list = holder_list_read(root, &gpu, 1);

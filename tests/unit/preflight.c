@@ -334,6 +334,19 @@ struct member {
 	bool is_refused;
 };
 
+/* The GPUs of @placement, with their holders read for them alone. */
+static int preflight_with(const struct root *root, const struct host *host,
+			  const struct placement *placement, struct fail *fail)
+{
+	const struct gpu *gpu = placement->gpus[0].gpu;
+	CLEANUP(holder_list) struct holder_list *holders = holder_list_read(root, &gpu, 1);
+	size_t not_checked = 77;
+	int result = preflight_gpus(root, host, placement, holders, &not_checked, fail);
+
+	assert_int_equal(not_checked, 0);
+	return result;
+}
+
 /* One GPU on vfio-pci and, in its group, one function as the case has it. */
 static int preflight_member(const struct root *root, const struct member *member, struct fail *fail)
 {
@@ -352,7 +365,7 @@ static int preflight_member(const struct root *root, const struct member *member
 	struct place_gpu placed = { .gpu = &gpu, .clique = -1 };
 	const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
 
-	return preflight_gpus(root, &host, &placement, fail);
+	return preflight_with(root, &host, &placement, fail);
 }
 
 struct driver_case {
@@ -463,7 +476,7 @@ static void the_console_goes_if_the_spec_says_so(void **state)
 					 .iommu_group = 177,
 					 .is_boot_vga = true,
 					 .reset_methods = (char *)"flr" };
-		struct device_list list = { &device, 1 };
+		struct device_list list = { .devices = &device, .count = 1 };
 		const struct host host = { .devices = &list };
 		struct gpu_member member = { &device, GPU_MEMBER_FUNCTION };
 		const struct gpu gpu = { .device = &device, .members = &member, .member_count = 1 };
@@ -473,11 +486,81 @@ static void the_console_goes_if_the_spec_says_so(void **state)
 		const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
 		CLEANUP(fail) struct fail fail = { 0 };
 
-		assert_int_equal(preflight_gpus(root, &host, &placement, &fail),
+		assert_int_equal(preflight_with(root, &host, &placement, &fail),
 				 cases[i].word == NULL ? 0 : -1);
 		if (cases[i].word != NULL)
 			assert_fails(&fail, FAIL_HOST, cases[i].word);
 	}
+}
+
+struct unseen {
+	const struct root *root;
+	bool hook;
+};
+
+/* 0 as promised. As nobody: a function on no driver, and processes that he may not look at. */
+static int unseen_are_counted(const void *data)
+{
+	const struct unseen *unseen = data;
+	struct device device = { .address = GPU,
+				 .iommu_group = 177,
+				 .reset_methods = (char *)"flr" };
+	struct device_list list = { .devices = &device, .count = 1 };
+	const struct host host = { .devices = &list };
+	const struct gpu gpu = { .device = &device };
+	struct place_gpu placed = { .gpu = &gpu, .clique = -1 };
+	const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
+	struct holder_list holders = { .not_checked = 3 };
+	size_t not_checked = 77;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	if (preflight_gpus(unseen->root, &host, &placement, &holders, &not_checked, &fail) < 0)
+		return 1;
+	return not_checked == (unseen->hook ? 0 : 3) ? 0 : 2;
+}
+
+static void what_nobody_checks_is_counted(void **state)
+{
+	CLEANUP(root) struct root *without = hosts_write("unhooked", "sys/\n");
+	CLEANUP(root) struct root *with = hosts_write("hooked", HOOKED);
+	CLEANUP(text)
+	char *command = text_format("chmod 0755 '%s" GPUVM_HOOK "' '%s/usr/bin/gpuvm'", with->dir,
+				    with->dir);
+
+	(void)state;
+	assert_int_equal(system(command), 0);
+	assert_int_equal(scratch_as(scratch_is_root() ? SCRATCH_NOBODY : 0, unseen_are_counted,
+				    &(struct unseen){ without, false }),
+			 0);
+	assert_int_equal(scratch_as(scratch_is_root() ? SCRATCH_NOBODY : 0, unseen_are_counted,
+				    &(struct unseen){ with, true }),
+			 0);
+}
+
+/* Holders are read once for all GPUs that might be chosen: those of others do not matter. */
+static void other_gpus_holders_are_ignored(void **state)
+{
+	struct device device = { .address = GPU, .reset_methods = (char *)"flr" };
+	struct device_list list = { .devices = &device, .count = 1 };
+	const struct host host = { .devices = &list };
+	const struct gpu gpu = { .device = &device };
+	struct place_gpu placed = { .gpu = &gpu, .clique = -1 };
+	const struct placement placement = { .gpus = &placed, .gpu_count = 1 };
+	struct holder holder = { .address = "0000:18:00.0",
+				 .who = (char *)"process 812 (sleep)",
+				 .what = (char *)"has it open",
+				 .remedy = (char *)"sudo kill 812" };
+	struct holder_list holders = { .holders = &holder, .count = 1 };
+	CLEANUP(root) struct root *root = hosts_write("others", "sys/\n");
+	CLEANUP(fail) struct fail fail = { 0 };
+	size_t not_checked;
+
+	(void)state;
+	assert_int_equal(preflight_gpus(root, &host, &placement, &holders, &not_checked, &fail), 0);
+	strcpy(holder.address, GPU);
+	assert_int_equal(preflight_gpus(root, &host, &placement, &holders, &not_checked, &fail),
+			 -1);
+	assert_fails(&fail, FAIL_BUSY, "sudo kill 812");
 }
 
 int main(void)
@@ -491,6 +574,8 @@ int main(void)
 		cmocka_unit_test(only_root_may_detach_a_driver),
 		cmocka_unit_test(a_gpu_in_use_or_unsafe_is_refused),
 		cmocka_unit_test(the_console_goes_if_the_spec_says_so),
+		cmocka_unit_test(what_nobody_checks_is_counted),
+		cmocka_unit_test(other_gpus_holders_are_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ static void only_a_gpus_group_is_looked_at(void **state)
 static void all_in_use_are_named(void **state)
 {
 	struct device devices[7] = { { .address = GPU, .class_id = 0x0302, .iommu_group = 5 } };
-	struct device_list list = { devices, 7 };
+	struct device_list list = { .devices = devices, .count = 7 };
 	CLEANUP(gpu_list) struct gpu_list *gpus = NULL;
 
 	(void)state;

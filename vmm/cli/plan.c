@@ -26,6 +26,7 @@ int plan_run(const struct cli *cli, struct fail *fail)
 		out_line("%s", launch->xml);
 	else
 		result_print(plan);
+	result_note_not_checked(launch);
 	if (launch->refusal_count > 0)
 		out_note("\nA start would be refused now:");
 	for (size_t i = 0; i < launch->refusal_count; i++)

@@ -137,7 +137,7 @@ json_t *result_plan(const struct launch *launch)
 {
 	const struct placement *placement = launch->placement;
 
-	return json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "name", launch->spec->name, "spec", out_text_or_null(launch->spec->file),
 			 "vcpu_count", (int)launch->spec->vcpus, "memory_bytes",
 			 (json_int_t)launch->spec->memory_bytes, "gpus", gpus_json(launch), "cells",
@@ -145,7 +145,10 @@ json_t *result_plan(const struct launch *launch)
 			 (int)placement->topology.threads, "emulator_cpus",
 			 numbers_json(placement->emulator_cpus), "firmware", firmware_json(launch),
 			 "reasons", reasons_json(placement), "refusals", refusals_json(launch),
-			 "unknown", out_text_or_null(launch->libvirt_unknown));
+			 "unknown", out_text_or_null(launch->libvirt_unknown), "not_checked",
+			 out_number_or_null(launch->usage->users == NULL
+						    ? -1
+						    : (long long)launch->not_checked));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -277,6 +280,15 @@ static void print_host_cpus(const json_t *plan)
 	out_line("%-8s CPUs %s run QEMU's own threads, shared with the host", "Host", text);
 	free(text);
 	hwloc_bitmap_free(cpus);
+}
+
+void result_note_not_checked(const struct launch *launch)
+{
+	size_t count = launch->not_checked;
+
+	if (count > 0)
+		out_note("Not checked for holders of a GPU: %zu process%s that only root can see",
+			 count, count == 1 ? "" : "es");
 }
 
 void result_print(const json_t *plan)

@@ -14,4 +14,7 @@ json_t *result_plan(const struct launch *launch);
 /* Prints result_plan()'s value for people. */
 void result_print(const json_t *plan);
 
+/* Notes how many processes nobody has looked at, if there are any; nothing for a start of nothing. */
+void result_note_not_checked(const struct launch *launch);
+
 #endif

@@ -85,10 +85,12 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 	given_back_print(launch->aftermath);
 	if (code < 0)
 		return -1;
-	if (cli->json)
+	if (cli->json) {
 		*ret_json = started_json(cli, launch);
-	else
+	} else {
 		print_started(cli, launch);
+		result_note_not_checked(launch);
+	}
 	return 0;
 }
 

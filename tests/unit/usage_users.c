@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/usage.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/hosts.h"
+#include "topo/holder.h"
+
+/* Who has GPUs beside libvirt: words go around them, addresses do not. */
+
+#define PCI    "sys/bus/pci/devices/"
+#define FIRST  "0000:17:00.0"
+#define SECOND "0000:18:00.0"
+#define CARD(address, group)                                                                       \
+	PCI address "/vendor\t0x10de\n" PCI address "/device\t0x2330\n" PCI address                \
+		    "/class\t0x030200\n" PCI address "/resource\t0x0 0x0 0x0\n" PCI address        \
+		    "/iommu_group -> ../../../../kernel/iommu_groups/" group "\n"
+#define SLEEP                                                                                      \
+	"proc/812/fd/\nproc/812/stat\t812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"
+
+struct view {
+	struct root *root;
+	struct device_list *devices;
+	struct host host;
+	struct usage usage;
+};
+
+static void view_open(struct view *view, const char *opened)
+{
+	CLEANUP(text) char *file = NULL;
+	struct fail fail = { 0 };
+
+	*view = (struct view){ .root = hosts_write("users",
+						   CARD(FIRST, "17") CARD(SECOND, "18") SLEEP) };
+	file = text_format("%s/proc/812/fd/3", view->root->dir);
+	assert_int_equal(symlink(opened, file), 0);
+	assert_int_equal(device_list_read(view->root, &view->devices, &fail), 0);
+	view->host.devices = view->devices;
+	view->host.gpus = gpu_list_build(view->devices);
+	assert_int_equal(view->host.gpus->count, 2);
+}
+
+static void view_close(struct view *view)
+{
+	holder_list_free(view->usage.users);
+	free(view->usage.gpus);
+	gpu_list_free(view->host.gpus);
+	device_list_free(view->devices);
+	root_free(view->root);
+}
+
+static void words_go_around_users(void **state)
+{
+	static const char *const named[] = { FIRST };
+	static const struct {
+		const char *about, *opened;
+		struct place_gpu_request request;
+		bool is_seen, is_taken; /* by process 812 */
+	} cases[] = {
+		{ "a free one", "/dev/null", { .count = 1 }, false, false },
+		{ "any", "/dev/vfio/17", { .count = 1 }, true, true },
+		{ "by words", "/dev/vfio/17", { .count = 1, .match = "10de:2330" }, true, true },
+		{ "no match", "/dev/vfio/17", { .count = 1, .match = "1002:" }, false, false },
+		{ "by address",
+		  "/dev/vfio/17",
+		  { .count = 1, .addresses = named, .address_count = 1 },
+		  true,
+		  false },
+		{ "another by address",
+		  "/dev/vfio/18",
+		  { .count = 1, .addresses = named, .address_count = 1 },
+		  false,
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct view view;
+		struct place_taken taken;
+
+		print_message("  %s\n", cases[i].about);
+		view_open(&view, cases[i].opened);
+		usage_read_users(&view.usage, view.root, &view.host, &cases[i].request, 1);
+		taken = usage_taken(&view.usage);
+		assert_int_equal(view.usage.users->count, cases[i].is_seen);
+		assert_int_equal(taken.gpu_count, cases[i].is_taken);
+		assert_int_equal(usage_taken_by_vms(&view.usage).gpu_count, 0);
+		if (cases[i].is_taken) {
+			assert_string_equal(taken.gpus[0].address, FIRST);
+			assert_string_equal(taken.gpus[0].holder, "process 812 (sleep)");
+		}
+		view_close(&view);
+	}
+}
+
+/* A VM's GPU is held by its QEMU too: once is enough. */
+static void a_vms_gpu_is_not_looked_at(void **state)
+{
+	const struct place_gpu_request request = { .count = 1 };
+	struct view view;
+
+	(void)state;
+	view_open(&view, "/dev/vfio/17");
+	view.usage.gpus = calloc(1, sizeof *view.usage.gpus);
+	view.usage.gpus[0] = (struct place_taken_gpu){ FIRST, "VM \"train\" of alice" };
+	view.usage.gpu_count = 1;
+	usage_read_users(&view.usage, view.root, &view.host, &request, 1);
+	assert_int_equal(view.usage.users->count, 0);
+	assert_int_equal(usage_taken(&view.usage).gpu_count, 1);
+	assert_int_equal(usage_taken_by_vms(&view.usage).gpu_count, 1);
+	view_close(&view);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_go_around_users),
+		cmocka_unit_test(a_vms_gpu_is_not_looked_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
