@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/hosts.h"
+#include "tests/unit/livehost.h"
 #include "topo/holder.h"
 
 /* Who has GPUs beside libvirt: words go around them, addresses do not. */
@@ -112,11 +112,71 @@ static void a_vms_gpu_is_not_looked_at(void **state)
 	view_close(&view);
 }
 
+/* The GPU that a plan chooses; what it foresees is in *@ret_refused. NULL: there is no plan. */
+static char *planned(const char *spec, char **ret_refused)
+{
+	const struct launch_options options = livehost_options();
+	CLEANUP(launch) struct launch *launch = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	*ret_refused = NULL;
+	if (launch_plan(&options, spec, &launch, &fail) < 0)
+		return NULL;
+	for (size_t i = 0; i < launch->refusal_count; i++)
+		text_join(ret_refused, "; ", launch->refusals[i].items[0].what);
+	return mem_strdup(launch->placement->gpus[0].gpu->device->address);
+}
+
+static void hold(unsigned group)
+{
+	CLEANUP(text) char *target = text_format("/dev/vfio/%u", group);
+	CLEANUP(text) char *file = text_format("/proc/812/fd/%u", group);
+
+	(void)!symlink(target, file);
+}
+
+/* 0 as promised: gpu8 has its GPUs in groups 20, 22, ... */
+static int plans_go_around_users(void)
+{
+	CLEANUP(text) char *spec = livehost_spec("vm");
+	CLEANUP(text) char *refused = NULL;
+	CLEANUP(text) char *refused_all = NULL;
+	CLEANUP(text) char *first = planned(spec, &refused);
+	CLEANUP(text) char *second = NULL;
+	CLEANUP(text) char *last = NULL;
+
+	if (!text_equal(first, "0000:17:00.0") || refused != NULL)
+		return 2;
+	if (mkdir("/proc/812", 0755) != 0 || mkdir("/proc/812/fd", 0755) != 0)
+		return 3;
+	free(scratch_write("/proc/812", "stat",
+			   "812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"));
+	hold(20);
+	second = planned(spec, &refused);
+	if (second == NULL || text_equal(second, first) || refused != NULL)
+		return 4;
+	for (unsigned i = 1; i < 8; i++)
+		hold(20 + 2 * i);
+	last = planned(spec, &refused_all);
+	return text_equal(last, first) &&
+			       text_equal(refused_all,
+					  "0000:17:00.0 is in use by process 812 (sleep)")
+		       ? 0
+		       : 5;
+}
+
+static void a_plan_goes_around_users(void **state)
+{
+	(void)state;
+	livehost_run("gpu8", plans_go_around_users);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_go_around_users),
 		cmocka_unit_test(a_vms_gpu_is_not_looked_at),
+		cmocka_unit_test(a_plan_goes_around_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
