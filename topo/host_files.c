@@ -88,6 +88,8 @@ static const struct row {
 	{ .how = PRESENT, .pattern = "sys/bus/pci/drivers/vfio-pci/" },
 	{ .how = PRESENT, .pattern = "sys/firmware/acpi/tables/{DMAR,IVRS}" },
 	{ .how = PRESENT, .pattern = "sys/kernel/iommu_groups/{,*/}" },
+	{ .how = TEXT, .pattern = "sys/kernel/iommu_groups/*/reserved_regions" },
+	{ .how = PRESENT, .pattern = FUNCTIONS "/reset" },
 	{ .how = TEXT, .pattern = "proc/sys/kernel/osrelease" },
 	{ .how = TEXT,
 	  .pattern = "lib/modules/*/modules.{dep,builtin}",

@@ -4,6 +4,7 @@
 #include "topo/holder.h"
 #include "topo/host.h"
 #include "topo/pcie.h"
+#include "topo/safety.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
@@ -71,30 +72,53 @@ static json_t *bars_json(const struct device *device)
 	return bars;
 }
 
-static json_t *gpu_json(const struct host *host, const struct pcie *pcie, const struct gpu *gpu,
-			const struct place_taken *taken, const struct record_list *records,
-			const struct holder_list *users)
+/* What gpus are looked at with. All borrowed. */
+struct view {
+	const struct root *root;
+	const struct host *host;
+	const struct pcie *pcie;
+	const struct place_taken *taken;
+	const struct record_list *records;
+	const struct holder_list *users;
+};
+
+/* What speaks against giving @gpu away at all although it is offered, or NULL. The caller frees. */
+static char *danger_of(const struct view *view, const struct gpu *gpu)
+{
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	if (gpu->offer != GPU_OFFERED ||
+	    safety_check(view->root, view->host->devices, gpu, &fail) == 0)
+		return NULL;
+	return text_format("%s: %s", fail.items[0].what, fail.items[0].cause);
+}
+
+static json_t *gpu_json(const struct view *view, const struct gpu *gpu)
 {
 	const struct device *device = gpu->device;
-	const struct pcie_node *node = pcie_node(pcie, gpu);
-	const struct holder *user = gpu->offer == GPU_OFFERED ? holder_of(users, gpu) : NULL;
-	const char *holder = pcie_json_holder(gpu, taken);
-	bool is_in_use = user != NULL && place_gpu_taken(gpu, taken) == NULL;
-	const char *state = is_in_use ? "in use" : pcie_json_state(gpu, taken);
+	const struct pcie_node *node = pcie_node(view->pcie, gpu);
+	const struct holder *user = gpu->offer == GPU_OFFERED ? holder_of(view->users, gpu) : NULL;
+	const char *holder = pcie_json_holder(gpu, view->taken);
+	bool is_in_use = user != NULL && place_gpu_taken(gpu, view->taken) == NULL;
+	const char *state = is_in_use ? "in use" : pcie_json_state(gpu, view->taken);
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
+	CLEANUP(text) char *danger = danger_of(view, gpu);
 
 	if (is_in_use)
 		holder = user->who;
+	if (holder == NULL && danger != NULL)
+		state = "unsafe";
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}",
 			 "address", device->address, "name", out_text_or_null(title), "id", id,
-			 "numa_node", out_number_or_null(host_gpu_node(host, gpu)), "iommu_group",
-			 out_number_or_null(device->iommu_group), "group_members",
+			 "numa_node", out_number_or_null(host_gpu_node(view->host, gpu)),
+			 "iommu_group", out_number_or_null(device->iommu_group), "group_members",
 			 members_json(gpu), "driver", out_text_or_null(device->driver), "bars",
 			 bars_json(device), "link", pcie_json_link(node), "path",
-			 pcie_json_path(pcie, node), "state", state, "holder",
-			 out_text_or_null(holder), "reason", out_text_or_null(gpu->offer_reason),
-			 "records", records_json(records, device->address));
+			 pcie_json_path(view->pcie, node), "state", state, "holder",
+			 out_text_or_null(holder), "reason",
+			 out_text_or_null(danger == NULL ? gpu->offer_reason : danger), "records",
+			 records_json(view->records, device->address));
 }
 
 static char *cell_address(const json_t *row)
@@ -250,6 +274,7 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	CLEANUP(aftermath) struct aftermath *aftermath = NULL;
 	CLEANUP(text) char *unknown = NULL;
 	struct place_taken taken;
+	struct view view;
 	json_t *rows;
 
 	if (root_open(cli->root_directory, &root, fail) < 0 || host_read(root, &host, fail) < 0)
@@ -259,10 +284,10 @@ int gpus_run(const struct cli *cli, struct fail *fail)
 	users = read_users(root, host, &unknown);
 	taken = usage_taken(usage);
 	aftermath = given_back_read(cli, root, usage);
+	view = (struct view){ root, host, pcie, &taken, usage->records, users };
 	rows = json_array();
 	for (size_t i = 0; i < host->gpus->count; i++)
-		json_array_append_new(rows, gpu_json(host, pcie, &host->gpus->gpus[i], &taken,
-						     usage->records, users));
+		json_array_append_new(rows, gpu_json(&view, &host->gpus->gpus[i]));
 	if (cli->json) {
 		out_json(json_pack("{s:o, s:b, s:o, s:o}", "gpus", rows, "has_iommu",
 				   host->has_iommu, "holders_unknown", out_text_or_null(unknown),
