@@ -103,7 +103,8 @@ static void a_vms_gpu_is_not_looked_at(void **state)
 	(void)state;
 	view_open(&view, "/dev/vfio/17");
 	view.usage.gpus = calloc(1, sizeof *view.usage.gpus);
-	view.usage.gpus[0] = (struct place_taken_gpu){ FIRST, "VM \"train\" of alice" };
+	view.usage.gpus[0] = (struct place_taken_gpu){ .address = FIRST,
+						       .holder = "VM \"train\" of alice" };
 	view.usage.gpu_count = 1;
 	usage_read_users(&view.usage, view.root, &view.host, &request, 1);
 	assert_int_equal(view.usage.users->count, 0);
