@@ -34,7 +34,7 @@ struct spec_gpu {
 	char **addresses; /* canonical */
 	size_t address_count;
 	enum spec_p2p p2p;
-	bool hold; /* kept for the VM while it is off */
+	bool hold;           /* kept for the VM while it is off */
 	bool allow_boot_vga; /* only with addresses: these may be the host's console */
 };
 
