@@ -317,7 +317,7 @@ static void kill_before(const struct scene *scene, const char *step, bool *in_ga
 
 	print_message("  %s\n", step);
 	*in_gate |= text_equal(step, "take-over");
-	*in_gate &= !text_equal(step, "define");
+	*in_gate &= !text_equal(step, "hold");
 	*in_claim |= text_equal(step, "open-gate");
 	assert_int_equal(gate_is_free(), !*in_gate);
 	assert_int_equal(livehost_claims(), *in_claim);
