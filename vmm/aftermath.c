@@ -9,11 +9,12 @@
 #include "vmm/domxml.h"
 
 /* Without its own failure: a note that is missing only means that the next command looks again. */
-void aftermath_settle(const struct guest *guest, const struct giveback *giveback, struct hv *hv)
+void aftermath_settle(const struct guest *guest, const struct giveback *giveback,
+		      const struct quarantine *quarantine, struct hv *hv)
 {
 	CLEANUP(fail) struct fail ignored = { 0 };
 
-	if (giveback->fulfilled && guest->uuid != NULL)
+	if ((giveback->fulfilled || quarantine->count > 0) && guest->uuid != NULL)
 		(void)hv_set_metadata(hv, guest->uuid, DOMXML_RETURNED_ELEMENT, "gpuvm-returned",
 				      DOMXML_RETURNED, &ignored);
 }
@@ -32,6 +33,13 @@ static struct guest *record_of(const struct hv_domain *domain, const char *boot)
 	return STEAL(guest);
 }
 
+static void vm_done(struct aftermath_vm *vm)
+{
+	quarantine_free(vm->quarantine);
+	giveback_free(vm->giveback);
+	guest_free(vm->guest);
+}
+
 static bool has_repaired(const struct giveback *giveback)
 {
 	for (size_t i = 0; i < giveback->count; i++)
@@ -43,19 +51,23 @@ static bool has_repaired(const struct giveback *giveback)
 static void look_at(struct aftermath *aftermath, struct guest *guest, const struct root *root,
 		    const struct giveback_means *means, bool is_redefined)
 {
-	struct giveback *giveback = giveback_check(guest, root, means);
-	bool repaired = has_repaired(giveback);
+	struct aftermath_vm vm = { .guest = guest, .giveback = giveback_check(guest, root, means) };
+	bool has_changed = has_repaired(vm.giveback);
 
-	if (means->hv != NULL && !is_redefined)
-		aftermath_settle(guest, giveback, means->hv);
-	if (giveback->complete && !repaired) {
-		giveback_free(giveback);
-		guest_free(guest);
+	if (means->hv != NULL) {
+		CLEANUP(owner) struct owner *owner = owner_of_caller();
+
+		vm.quarantine = quarantine_lost(root, guest, vm.giveback, owner);
+		has_changed = has_changed || vm.quarantine->count > 0;
+		if (!is_redefined)
+			aftermath_settle(guest, vm.giveback, vm.quarantine, means->hv);
+	}
+	if (vm.giveback->complete && !has_changed) {
+		vm_done(&vm);
 		return;
 	}
-	*MEM_APPEND(aftermath->vms, aftermath->count) =
-		(struct aftermath_vm){ .guest = guest, .giveback = giveback };
-	aftermath->has_repaired |= repaired;
+	*MEM_APPEND(aftermath->vms, aftermath->count) = vm;
+	aftermath->has_changed |= has_changed;
 }
 
 struct aftermath *aftermath_check(const struct hv_domains *domains, const struct root *root,
@@ -81,10 +93,8 @@ void aftermath_free(struct aftermath *aftermath)
 {
 	if (aftermath == NULL)
 		return;
-	for (size_t i = 0; i < aftermath->count; i++) {
-		giveback_free(aftermath->vms[i].giveback);
-		guest_free(aftermath->vms[i].guest);
-	}
+	for (size_t i = 0; i < aftermath->count; i++)
+		vm_done(&aftermath->vms[i]);
 	free(aftermath->vms);
 	free(aftermath);
 }

@@ -14,23 +14,25 @@
 #include "vmm/giveback.h"
 #include "vmm/guest.h"
 #include "vmm/hv.h"
+#include "vmm/quarantine.h"
 
 /* A VM with something to tell. */
 struct aftermath_vm {
 	struct guest *guest;
-	struct giveback *giveback; /* borrows from @guest */
+	struct giveback *giveback;     /* borrows from @guest */
+	struct quarantine *quarantine; /* its GPUs that were lost; NULL: only compared */
 };
 
 struct aftermath {
 	struct aftermath_vm *vms; /* by name; none if all is as recorded */
 	size_t count;
-	bool has_repaired; /* drivers changed: what was read of the host before is old */
+	bool has_changed; /* drivers or records of GPUs: what was read of the host before is old */
 };
 
 /*
  * Looks at every VM of gpuvm's in @domains (NULL: none) that is off. Only compares without means->hv, and then
- * takes @domains for what is taken as well; with it repairs, and notes in the VM's metadata that its record is
- * fulfilled, so that nobody looks again until its next start through gpuvm: not in that of the VM named @redefined
+ * takes @domains for what is taken as well; with it repairs, quarantines what is lost (quarantine.h), and notes in
+ * the VM's metadata that its record is settled, so that nobody looks again until its next start through gpuvm: not in that of the VM named @redefined
  * (NULL: none), whose record is about to be another. A record that cannot be read, of another boot, or of no known
  * one is left alone. Cannot fail. Release with aftermath_free().
  */
@@ -39,7 +41,9 @@ struct aftermath *aftermath_check(const struct hv_domains *domains, const struct
 void aftermath_free(struct aftermath *aftermath);
 CLEANUP_DEFINE(aftermath, struct aftermath, aftermath_free)
 
-/* Notes in the metadata of the VM @guest, which is off, that its record is fulfilled, if it is. */
-void aftermath_settle(const struct guest *guest, const struct giveback *giveback, struct hv *hv);
+/* Notes in the metadata of the VM @guest, which is off, that nothing more is to come of its record, if that is so:
+ * it is fulfilled, or what was lost has a record of its own. */
+void aftermath_settle(const struct guest *guest, const struct giveback *giveback,
+		      const struct quarantine *quarantine, struct hv *hv);
 
 #endif

@@ -208,7 +208,7 @@ static void look_at_drivers(const struct finish_options *options, const struct h
 
 	finish->giveback = giveback_check(finish->guest, house->root, &means);
 	finish->quarantine = quarantine_lost(house->root, finish->guest, finish->giveback, owner);
-	aftermath_settle(finish->guest, finish->giveback, house->hv);
+	aftermath_settle(finish->guest, finish->giveback, finish->quarantine, house->hv);
 }
 
 /* All at once, and each to its end whatever becomes of the others. */

@@ -49,7 +49,7 @@ int launch_look_at_ended(struct launch *launch, struct fail *fail)
 	launch->boot = giveback_boot(launch->root);
 	launch->aftermath = aftermath_check(launch->usage->domains, launch->root, &means,
 					    name_of(launch));
-	if (!launch->aftermath->has_repaired)
+	if (!launch->aftermath->has_changed)
 		return 0;
 	forget(launch);
 	if (launch_look_at_host(launch, fail) < 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/hosts.h"
+#include "tests/unit/records.h"
 #include "tests/unit/testhv.h"
 
 #define GPU    "0000:17:00.0"
@@ -130,7 +131,7 @@ static void each_vm_that_ended_is_looked_at(void **state)
 		aftermath = check(hv, root, may_write);
 		assert_int_equal(aftermath->count, is_told);
 		assert_int_equal(was_asked(), may_write && ended->state == GIVEBACK_REPAIRED);
-		assert_int_equal(aftermath->has_repaired, was_asked());
+		assert_int_equal(aftermath->has_changed, was_asked());
 		if (!is_told)
 			continue;
 		assert_string_equal(aftermath->vms[0].guest->name, "train");
@@ -205,6 +206,37 @@ static void what_is_redefined_gets_no_note(void **state)
 	}
 }
 
+/* Also without gpuvm at its end; and once, so that the admin's word on it is the last. */
+static void what_does_not_answer_is_quarantined_once(void **state)
+{
+	static const bool may_write[] = { false, true, true };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+		CLEANUP(root) struct root *root = host_on("nvidia");
+		CLEANUP(text) char *config = text_format("%s/" DEVICE, root->dir);
+
+		records_make(root->dir);
+		free(scratch_write(config, "config", i == 0 ? "\xff\xff" : "\xde\x10"));
+		define(hv, START(BOOT) WAS("nvidia"), HOSTDEV);
+		for (size_t j = 0; j < COUNT(may_write); j++) {
+			CLEANUP(aftermath)
+			struct aftermath *aftermath = check(hv, root, may_write[j]);
+			bool is_lost = i == 0 && j == 1;
+
+			assert_int_equal(aftermath->count, is_lost);
+			assert_int_equal(aftermath->has_changed, is_lost);
+			if (!is_lost)
+				continue;
+			assert_int_equal(aftermath->vms[0].quarantine->count, 1);
+			assert_string_equal(aftermath->vms[0].quarantine->gpus[0].address, GPU);
+			assert_int_equal(aftermath->vms[0].quarantine->gpus[0].fail.kind,
+					 FAIL_NONE);
+		}
+	}
+}
+
 /* It was powered off with the function on vfio-pci, and another VM has it by now: for readers and writers. */
 static void what_another_vm_has_is_not_told(void **state)
 {
@@ -250,6 +282,7 @@ int main(void)
 		cmocka_unit_test(a_fulfilled_record_is_not_held_against_the_host),
 		cmocka_unit_test(who_only_reads_leaves_no_note),
 		cmocka_unit_test(what_is_redefined_gets_no_note),
+		cmocka_unit_test(what_does_not_answer_is_quarantined_once),
 		cmocka_unit_test(what_another_vm_has_is_not_told),
 		cmocka_unit_test(without_libvirt_nothing_is_known),
 	};

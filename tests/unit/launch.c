@@ -554,11 +554,11 @@ static void a_driver_that_stayed_is_given_back_first(void **state)
 	bind("vfio-pci");
 	assert_int_equal(launch_plan(&live, spec, &planned, &fail), 0);
 	assert_int_equal(planned->aftermath->count, 1);
-	assert_false(planned->aftermath->has_repaired);
+	assert_false(planned->aftermath->has_changed);
 	if (launch_start(&live, spec, &again, &fail) < 0)
 		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
 	assert_int_equal(again->aftermath->count, 1);
-	assert_true(again->aftermath->has_repaired);
+	assert_true(again->aftermath->has_changed);
 	assert_non_null(strstr(again->xml, "address=\"0000:17:00.0\" driver=\"nvidia\""));
 }
 

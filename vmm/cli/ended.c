@@ -46,17 +46,6 @@ json_t *ended_json(const struct finish *finish)
 			 given_back_json(finish->aftermath));
 }
 
-static void print_quarantined(const struct quarantine_gpu *gpu)
-{
-	if (gpu->fail.kind == FAIL_NONE) {
-		out_note("  %s is quarantined: %s\n  hint: when it answers again: gpuvm undrain %s",
-			 gpu->address, gpu->seen, gpu->address);
-		return;
-	}
-	out_note("  %s should be quarantined: %s", gpu->address, gpu->seen);
-	out_fail(&gpu->fail, false);
-}
-
 static void print_function(const struct giveback_function *function)
 {
 	const char *before = function->before->driver == NULL ? "no driver"
@@ -104,7 +93,6 @@ void ended_print(const struct finish *finish)
 	}
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		print_function(&finish->giveback->functions[i]);
-	for (size_t i = 0; finish->quarantine != NULL && i < finish->quarantine->count; i++)
-		print_quarantined(&finish->quarantine->gpus[i]);
+	given_back_print_lost(finish->quarantine);
 	given_back_print(finish->aftermath);
 }

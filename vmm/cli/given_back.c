@@ -88,6 +88,23 @@ static void print_function(const char *vm, const struct giveback_function *funct
 	}
 }
 
+static void print_lost(const struct quarantine_gpu *gpu)
+{
+	if (gpu->fail.kind == FAIL_NONE) {
+		out_note("  %s is quarantined: %s\n  hint: when it answers again: gpuvm undrain %s",
+			 gpu->address, gpu->seen, gpu->address);
+		return;
+	}
+	out_note("  %s should be quarantined: %s", gpu->address, gpu->seen);
+	out_fail(&gpu->fail, false);
+}
+
+void given_back_print_lost(const struct quarantine *quarantine)
+{
+	for (size_t i = 0; quarantine != NULL && i < quarantine->count; i++)
+		print_lost(&quarantine->gpus[i]);
+}
+
 void given_back_print(const struct aftermath *aftermath)
 {
 	for (size_t i = 0; aftermath != NULL && i < aftermath->count; i++) {
@@ -96,5 +113,6 @@ void given_back_print(const struct aftermath *aftermath)
 
 		for (size_t j = 0; j < vm->giveback->count; j++)
 			print_function(name, &vm->giveback->functions[j]);
+		given_back_print_lost(vm->quarantine);
 	}
 }

@@ -20,6 +20,9 @@ json_t *given_back_function_json(const struct giveback_function *function);
  * all is as recorded. @aftermath may be NULL. New reference. */
 json_t *given_back_json(const struct aftermath *aftermath);
 
+/* What was quarantined, and how to end that, on standard error. @quarantine may be NULL. */
+void given_back_print_lost(const struct quarantine *quarantine);
+
 /* A line for each on standard error, with its remedy. */
 void given_back_print(const struct aftermath *aftermath);
 
