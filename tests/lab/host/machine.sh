@@ -83,16 +83,18 @@ machine_share() {
 }
 
 machine_start() {
+	local once=-no-reboot
 	local append="root=LABEL=lab-root rw console=ttyS0 loglevel=4 panic=-1 systemd.show_status=no"
 	# A busy machine makes the kernel think that its timer interrupt does not work, and panic.
 	append+=" no_timer_check"
 	# OVMF's fast timer in the guest kills the outer QEMU about every second boot without this.
 	append+=" kvm.min_timer_period_us=100000"
 	append+=" ${kernel[*]}"
+	[ "$may_reboot" = no ] || once=''
 	(
 		cd "$lab_run"
 		exec {lab_claimed}>&-
-		machine_qemu -name gpuvm-lab -nodefaults -no-user-config -no-reboot \
+		machine_qemu -name gpuvm-lab -nodefaults -no-user-config ${once:+"$once"} \
 			-accel tcg,thread=multi -machine q35,kernel-irqchip=split -cpu EPYC,+svm \
 			-nic none -vga none -display none -monitor unix:monitor,server=on,wait=off \
 			-serial file:console \
@@ -131,7 +133,7 @@ machine_wait() {
 
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
-	local profile=$1 try prepare='' machine=() kernel=()
+	local profile=$1 try prepare='' machine=() kernel=() may_reboot=no
 	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
 	images_ready || return
 	# shellcheck source=/dev/null
@@ -144,6 +146,13 @@ machine_up() {
 		machine_wait "$profile" && return
 	done
 	return 1
+}
+
+# machine_reboot PROFILE: as its admin would, by a command in it; waits until it is up again.
+machine_reboot() {
+	rm -f "$lab_run/share/up"
+	echo 'systemctl reboot' | command_run root 60 >/dev/null 2>&1 || :
+	machine_wait "$1"
 }
 
 machine_down() {

@@ -5,7 +5,8 @@
 
 export LC_ALL=C.UTF-8 LIBVIRT_DEFAULT_URI=qemu:///system
 lab_images=/var/lib/libvirt/images
-lab_state=/run/lab/state
+# Outlasts a reboot.
+lab_state=/var/lib/lab
 
 fail() {
 	printf 'FAIL: %s\n' "$*" >&2
@@ -176,7 +177,7 @@ cleanup() {
 	done < <(virsh list --all --uuid)
 	[ -z "$(virsh list --all --name | xargs)" ] || fail "domains are left: $(virsh list --all --name | xargs)"
 	rm -f "$lab_images"/*.raw "$lab_images"/*.qcow2 /var/log/libvirt/qemu/*.log
-	rm -f /etc/driverctl.d/* /run/gpuvm/0* /etc/libvirt/hooks/qemu.d/99-lab-pause
+	rm -f /etc/driverctl.d/* /run/gpuvm/0* /var/lib/gpuvm/*/0* /etc/libvirt/hooks/qemu.d/99-lab-pause
 	[ ! -e /etc/libvirt/hooks/qemu.d/50-gpuvm ] || [ -x /etc/libvirt/hooks/qemu.d/50-gpuvm ] || hook on
 	while read -r address driver; do
 		[ "$(driver_of "$address")" = "$driver" ] || restore_driver "$address" "$driver"
