@@ -27,7 +27,9 @@ command_run() {
 		fi
 		[ "$done" = no ] || break
 		machine_runs || return "$command_lost"
-		[ $((++turns % 50)) -ne 0 ] || ! machine_stalled || return "$command_lost"
+		if [ $((++turns % 50)) -eq 0 ] && { machine_stalled || machine_silent; }; then
+			return "$command_lost"
+		fi
 		if [ "$SECONDS" -gt "$deadline" ]; then
 			say "the server does not answer any more"
 			return 124

@@ -4,13 +4,15 @@
 # The emulated server as a process. Its folder $lab_run holds:
 #   pid, profile      what runs
 #   share/            the folder both sides see: install, stage/, inside/, scenarios/, guest.raw,
-#                     commands/, up
+#                     commands/, up, pulse
 #   console, emulator the server's serial console, and what the outer QEMU itself says
 
 # In seconds; a machine with slow cores and other work must make it.
 machine_boot_limit=420
 # An emulator that dies or stalls at boot is tried again this often.
 machine_retries=2
+# A server that is up and has written no pulse for so many seconds does not come back.
+machine_silence_limit=120
 
 machine_pid() {
 	local pid
@@ -32,6 +34,13 @@ machine_stalled() {
 	[ "${times:-0}" -ge 3 ]
 }
 
+# And now and then all of it stands still, and the kernel has no chance to notice.
+machine_silent() {
+	local beat
+	beat=$(stat -c %Y "$lab_run/share/pulse" 2>/dev/null) || return
+	[ $(($(date +%s) - beat)) -gt "$machine_silence_limit" ]
+}
+
 # Why the machine is gone, in one line.
 machine_obituary() {
 	if grep -qE 'bql_locked|qemu_mutex_iothread_locked|[Aa]ssertion' "$lab_run/emulator"; then
@@ -40,6 +49,8 @@ machine_obituary() {
 		printf 'the server panicked: %s\n' "$(grep -m 1 'Kernel panic' "$lab_run/console" | tr -d '\r')"
 	elif machine_stalled; then
 		printf 'the emulator lost a timer: %s\n' "$(grep -m 1 'Possible timer handling' "$lab_run/console" | tr -d '\r\t')"
+	elif machine_runs; then
+		printf 'the emulator stands still: the server has written no pulse for %d seconds\n' "$machine_silence_limit"
 	else
 		printf 'the emulator ended: %s\n' "$(grep -v ': warning: ' "$lab_run/emulator" | tail -n 1)"
 	fi
