@@ -224,15 +224,22 @@ static void hostile_bytes_become_printable(void **state)
 		{ "\xc2\x9b", 0, "\\xc2\\x9b" }, /* C1 control: CSI to some terminals */
 		{ "\xff", 0, "\\xff" },
 		{ "\xed\xa0\x80", 0, "\\xed\\xa0\\x80" },
-		{ "abcdef", 3, "abc..." },
-		{ "abc", 3, "abc" },
+		{ "abcdefg", 6, "abc..." },
+		{ "abcdef", 6, "abcdef" },
+		{ "a\x01\x02", 6, "a..." },
+		{ "a\x01", 5, "a\\x01" },
+		{ "\xc3\xbc\xc3\xbc\xc3\xbc", 5, "\xc3\xbc..." },
+		{ "abcd", 3, "..." },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		CLEANUP(text) char *shown = text_printable(cases[i].text, cases[i].most);
 
+		CLEANUP(text) char *again = text_printable(shown, cases[i].most);
+
 		assert_string_equal(shown, cases[i].shown);
+		assert_string_equal(again, shown);
 	}
 }
 

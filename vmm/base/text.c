@@ -11,6 +11,8 @@
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
 
+#define CUT "..."
+
 char *text_vformat(const char *format, va_list args)
 {
 	char *text = NULL;
@@ -192,17 +194,16 @@ char *text_printable(const char *text, size_t most)
 {
 	size_t length = strlen(text);
 	size_t used = 0;
+	size_t cut = 0;
 	char *result = mem_alloc(length * 4 + 4, 1);
 
-	for (size_t i = 0; i < length;) {
+	for (size_t i = 0; i < length && (most == 0 || used <= most);) {
 		unsigned char byte = (unsigned char)text[i];
 		size_t step = utf8_sequence((const unsigned char *)text + i, length - i);
 		bool c1 = step == 2 && byte == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
 
-		if (most != 0 && i >= most) {
-			memcpy(result + used, "...", 4);
-			return result;
-		}
+		if (used + strlen(CUT) <= most)
+			cut = used;
 		if (step == 0 || c1 || (step == 1 && (byte < 0x20 || byte == 0x7f))) {
 			used += (size_t)sprintf(result + used, "\\x%02x", byte);
 			i++;
@@ -212,7 +213,10 @@ char *text_printable(const char *text, size_t most)
 		used += step;
 		i += step;
 	}
-	result[used] = '\0';
+	if (most != 0 && used > most)
+		strcpy(result + cut, CUT);
+	else
+		result[used] = '\0';
 	return result;
 }
 

@@ -42,8 +42,9 @@ bool text_is_utf8(const char *text, size_t length);
 char *text_shell(const char *text);
 
 /*
- * A copy of @text safe to print: control characters and malformed UTF-8 as \xNN, cut with "..." after
- * @most bytes (0: no limit). The caller frees. For what guests, spec and lease files say.
+ * A copy of @text safe to print: control characters and malformed UTF-8 as \xNN; if that has more than @most
+ * bytes (at least 3; 0: no limit), it is cut, and ends in "..." within them. A copy of a copy is the same. The
+ * caller frees. For what guests, spec and lease files say.
  */
 char *text_printable(const char *text, size_t most);
 
