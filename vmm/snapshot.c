@@ -196,7 +196,7 @@ static void add_record(struct bundle *bundle, const struct record *record, const
 {
 	CLEANUP(text) char *user = scrub_user(record->user, users);
 	CLEANUP(text)
-	char *path = text_format("%s/%s/%s", RECORD_DIRECTORY + 1, record_kind_name(record->kind),
+	char *path = text_format("%s/%s/%s", &RECORD_DIRECTORY[1], record_kind_name(record->kind),
 				 record->address);
 	CLEANUP(text) char *text = NULL;
 	struct record clean = *record;

@@ -77,7 +77,8 @@ int fail_add(struct fail *fail, enum fail_kind kind, const char *what, ...)
 	return -1;
 }
 
-static void complete(char **field, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void complete(char **field, const char *format,
+							   va_list args)
 {
 	free(*field);
 	*field = text_vformat(format, args);

@@ -105,7 +105,8 @@ void root_free(struct root *root)
 	free(root);
 }
 
-static char *path_below(const struct root *root, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *path_below(const struct root *root,
+							      const char *format, va_list args)
 {
 	CLEANUP(text) char *below = text_vformat(format, args);
 
