@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-/*
- * Fuzzes what libvirt's hook reads: a domain's XML, and the text that comes back through libvirt. With
- * clang, -fsanitize=fuzzer -DGPUVM_LIBFUZZER; else a program of its own: fuzz-hook SECONDS SEED... (mutate.h)
- */
-#include "tests/fuzz/mutate.h"
+/* Fuzzes what libvirt's hook reads: a domain's XML, and the text that comes back through libvirt. */
+#include "tests/fuzz/must.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/hook.h"
@@ -16,9 +13,9 @@ static void check_veto(const struct fail *fail)
 	CLEANUP(text) char *text = text_format("exit status 1: gpuvm: %s\n", line);
 	CLEANUP(fail) struct fail heard = { 0 };
 
-	mutate_must(text_equal(line, printable), "a veto that cannot be shown");
-	mutate_must(hook_read_veto(text, &heard), "a veto that is lost");
-	mutate_must(heard.kind == fail->kind, "a veto that comes back as another");
+	must(text_equal(line, printable), "a veto that cannot be shown");
+	must(hook_read_veto(text, &heard), "a veto that is lost");
+	must(heard.kind == fail->kind, "a veto that comes back as another");
 }
 
 /* A group of two functions, one claimed and held: a domain with any of them is vetoed, or incomplete. */
@@ -59,36 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	CLEANUP(fail) struct fail fail = { 0 };
 	CLEANUP(fail) struct fail heard = { 0 };
 
-	mutate_must(hook_read_veto(text, &heard) == (heard.item_count > 0), "half a veto");
+	must(hook_read_veto(text, &heard) == (heard.item_count > 0), "half a veto");
 	if (guest_parse(text, &guest, &fail) == 0) {
-		mutate_must(guest->hostdev_count == 0 || guest_may_have_hostdevs(text),
-			    "a hostdev that was overlooked");
-		mutate_must((judge(guest, &fail) < 0) == names_one(guest),
-			    "a GPU in use was given, or one not asked for refused");
+		must(guest->hostdev_count == 0 || guest_may_have_hostdevs(text),
+		     "a hostdev that was overlooked");
+		must((judge(guest, &fail) < 0) == names_one(guest),
+		     "a GPU in use was given, or one not asked for refused");
 	}
 	if (fail.item_count > 0)
 		check_veto(&fail);
 	return 0;
 }
-
-static const char *const words[] = {
-	"<hostdev type='pci'>",
-	"</hostdev>",
-	"<source>",
-	"<address bus='1'/>",
-	"'",
-	"<!--",
-	"<!DOCTYPE a>",
-	"&amp;",
-	"&#10;",
-	"0x1",
-	"gpuvm: veto busy: ",
-	"; hint: ",
-	"; cause: ",
-	"\n",
-	"<interface type='hostdev'>",
-	"xmlns='x'",
-	NULL,
-};
-
-MUTATE_MAIN(words)

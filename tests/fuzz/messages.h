@@ -3,7 +3,7 @@
 #ifndef GPUVM_TESTS_FUZZ_MESSAGES_H
 #define GPUVM_TESTS_FUZZ_MESSAGES_H
 
-#include "tests/fuzz/mutate.h"
+#include "tests/fuzz/must.h"
 #include "vmm/base/fail.h"
 #include "vmm/base/text.h"
 
@@ -12,16 +12,16 @@ static inline void messages_check_text(const char *text)
 	CLEANUP(text) char *printable = text == NULL ? NULL : text_printable(text, 0);
 
 	if (!text_equal(text, printable))
-		mutate_must(0, printable);
+		must(0, printable);
 }
 
 /* Every refusal is a message that can be shown, in the order of the lines; or there is none. */
 static inline void messages_check(const struct fail *fail, int result)
 {
-	mutate_must((result < 0) == (fail->item_count > 0), "the result and the messages differ");
+	must((result < 0) == (fail->item_count > 0), "the result and the messages differ");
 	for (size_t i = 0; i < fail->item_count; i++) {
-		mutate_must(i == 0 || fail->items[i - 1].line <= fail->items[i].line, "unsorted");
-		mutate_must(fail->items[i].file != NULL, "a message without a file");
+		must(i == 0 || fail->items[i - 1].line <= fail->items[i].line, "unsorted");
+		must(fail->items[i].file != NULL, "a message without a file");
 		messages_check_text(fail->items[i].what);
 		messages_check_text(fail->items[i].cause);
 		messages_check_text(fail->items[i].hint);

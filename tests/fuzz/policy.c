@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * Fuzzes the reader of the host's policy. With clang, -fsanitize=fuzzer -DGPUVM_LIBFUZZER; else it is a program
- * of its own: fuzz-policy SECONDS SEED... (mutate.h).
- */
+/* Fuzzes the reader of the host's policy. */
 #include <sys/mman.h>
 
 #include "tests/fuzz/messages.h"
@@ -10,22 +7,15 @@
 #include "vmm/base/size.h"
 #include "vmm/policy.h"
 
-static const char *const words[] = {
-	"\n[host]\n", "\n[gpus]\n",        "\ncpus = ", "0-3",  ",", "-", " %", "99999999",
-	"\xc2\x85",   "\nmemory_share = ", " GiB",      "\r\n", ":", ";", "[",  NULL,
-};
-
 /* A policy in force keeps something for the host, and names only CPUs that there are. */
 static void check_policy(const struct policy *policy)
 {
-	mutate_must(policy->rules.host_memory_bytes_per_node >= 256 * SIZE_MIB, "no memory kept");
-	mutate_must(policy->host_cpus != NULL || policy->rules.host_cores_per_node >= 1,
-		    "no core kept");
-	mutate_must(policy->host_cpus == NULL || hwloc_bitmap_last(policy->host_cpus) < 4,
-		    "CPUs that there are not");
-	mutate_must(policy->rules.cpus_per_free_gpu <= 1024, "more CPUs than the most");
-	mutate_must(policy->rules.memory_bytes_per_free_gpu <= 64 * SIZE_TIB,
-		    "more memory than the most");
+	must(policy->rules.host_memory_bytes_per_node >= 256 * SIZE_MIB, "no memory kept");
+	must(policy->host_cpus != NULL || policy->rules.host_cores_per_node >= 1, "no core kept");
+	must(policy->host_cpus == NULL || hwloc_bitmap_last(policy->host_cpus) < 4,
+	     "CPUs that there are not");
+	must(policy->rules.cpus_per_free_gpu <= 1024, "more CPUs than the most");
+	must(policy->rules.memory_bytes_per_free_gpu <= 64 * SIZE_TIB, "more memory than the most");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
@@ -43,13 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	CLEANUP(policy) struct policy *policy = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	mutate_must(write(file, data, length) == (ssize_t)length, "no room for the input");
+	must(write(file, data, length) == (ssize_t)length, "no room for the input");
 	messages_check(&fail, policy_read(NULL, path, &machine, &policy, &fail));
-	mutate_must((policy == NULL) == (fail.kind == FAIL_HOST),
-		    "a policy in spite of errors, or none");
+	must((policy == NULL) == (fail.kind == FAIL_HOST), "a policy in spite of errors, or none");
 	if (policy != NULL)
 		check_policy(policy);
 	return 0;
 }
-
-MUTATE_MAIN(words)

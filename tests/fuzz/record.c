@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-/*
- * Fuzzes what is kept of GPUs in files that others may write. With clang, -fsanitize=fuzzer
- * -DGPUVM_LIBFUZZER; else a program of its own: fuzz-record SECONDS SEED... (mutate.h)
- */
-#include "tests/fuzz/mutate.h"
+/* Fuzzes what is kept of GPUs in files that others may write. */
+#include "tests/fuzz/must.h"
 #include "vmm/base/text.h"
 #include "vmm/record_text.h"
 
@@ -11,10 +8,10 @@
 
 static void check_damaged(const struct record *record)
 {
-	mutate_must(record->is_damaged, "a text that is neither good nor damaged");
-	mutate_must(record->vm == NULL && record->uuid == NULL && record->user == NULL &&
-			    record->reason == NULL && record->function_count == 0,
-		    "half a record");
+	must(record->is_damaged, "a text that is neither good nor damaged");
+	must(record->vm == NULL && record->uuid == NULL && record->user == NULL &&
+		     record->reason == NULL && record->function_count == 0,
+	     "half a record");
 }
 
 /* What is believed is told in one line, and the same when it is written and read again. */
@@ -26,13 +23,13 @@ static void check_good(const struct record *record)
 	CLEANUP(text) char *again = NULL;
 	struct record read = { .kind = record->kind, .address = GPU };
 
-	mutate_must(text_equal(words, shown), "words that cannot be shown");
-	mutate_must(record->kind != RECORD_HELD || (record->vm != NULL && record->uuid != NULL),
-		    "a hold for nobody");
+	must(text_equal(words, shown), "words that cannot be shown");
+	must(record->kind != RECORD_HELD || (record->vm != NULL && record->uuid != NULL),
+	     "a hold for nobody");
 	record_text_parse(text, strlen(text), &read);
-	mutate_must(read.problem == NULL, "a record that gpuvm would not read again");
+	must(read.problem == NULL, "a record that gpuvm would not read again");
 	again = record_text_format(&read);
-	mutate_must(text_equal(text, again), "a record that changes when it is read");
+	must(text_equal(text, again), "a record that changes when it is read");
 	record_done(&read);
 }
 
@@ -42,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 		struct record record = { .kind = (enum record_kind)kind, .address = GPU };
 
 		record_text_parse((const char *)data, length, &record);
-		mutate_must(text_equal(record.address, GPU), "a record of another GPU");
+		must(text_equal(record.address, GPU), "a record of another GPU");
 		if (record.problem != NULL)
 			check_damaged(&record);
 		else
@@ -51,10 +48,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	}
 	return 0;
 }
-
-static const char *const words[] = {
-	"\"vm\":", "\"uuid\":", "\"reason\":", "\"uid\":", "\"\\u0007\"", "\"\\ud800\"", "1e400",
-	"-1",      "null",      "{}",          "[",        ",",           NULL,
-};
-
-MUTATE_MAIN(words)
