@@ -3,8 +3,8 @@
 #
 # The emulated server as a process. Its folder $lab_run holds:
 #   pid, profile      what runs
-#   share/            the folder both sides see: install, stage/, inside/, scenarios/, guest.raw,
-#                     commands/, up, pulse
+#   share/            the folder both sides see: install, stage/, after-install, inside/, scenarios/,
+#                     guest.raw, commands/, up, pulse
 #   console, emulator the server's serial console, and what the outer QEMU itself says
 
 # In seconds; a machine with slow cores and other work must make it.
@@ -77,7 +77,7 @@ machine_stage() {
 # The scenarios and their library, as they are now.
 machine_scenarios() {
 	rm -rf "$lab_run/share/inside" "$lab_run/share/scenarios"
-	cp -r "$lab_dir/inside" "$lab_dir/scenarios" "$lab_run/share/"
+	cp -r "$lab_dir/inside" "$lab_dir/scenarios" "$lab_dir/../../configs/after-install" "$lab_run/share/"
 }
 
 machine_share() {

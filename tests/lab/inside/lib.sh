@@ -130,12 +130,16 @@ restart_daemon() {
 hook() {
 	local script=/etc/libvirt/hooks/qemu.d/50-gpuvm
 	case $1 in
-	on) chmod 0755 "$script" ;;
-	off) chmod 0644 "$script" ;;
+	on)
+		chmod 0755 "$script"
+		sh /lab/after-install
+		wait_for 60 "the daemon answers" virsh uri
+		;;
+	off)
+		chmod 0644 "$script"
+		restart_daemon
+		;;
 	esac
-	# A hook as old as the daemon, to the second, counts as newer.
-	sleep 2
-	restart_daemon
 }
 
 network_up() {
