@@ -347,30 +347,17 @@ static void a_start_killed_before_any_step_leaves_no_claim(void **state)
 	assert_true(in_claim && !in_gate);
 }
 
-static int live(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_call_can_fail),
+	};
+	const struct CMUnitTest live[] = {
 		cmocka_unit_test(a_start_survives_every_failed_call),
 		cmocka_unit_test(a_stop_survives_every_failed_call),
 		cmocka_unit_test(a_start_killed_before_any_step_leaves_no_claim),
 	};
 
-	failhv_remember();
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static void on_a_live_host(void **state)
-{
-	(void)state;
-	livehost_run("gpu8", live);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_call_can_fail),
-		cmocka_unit_test(on_a_live_host),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) +
+	       LIVEHOST_RUN_TESTS(live, failhv_remember);
 }

@@ -123,11 +123,13 @@ static inline char *failhv_drivers(void)
 
 static char *failhv_home;
 
-/* Where every function is at this moment is where libvirt brings it back to. */
-static inline void failhv_remember(void)
+/* Where every function is at this moment is where libvirt brings it back to: the setup of a group of tests. */
+static inline int failhv_remember(void **state)
 {
+	(void)state;
 	free(failhv_home);
 	failhv_home = failhv_drivers();
+	return 0;
 }
 
 #define FAILHV_DECLARE(type, name, parameters)                                                     \

@@ -562,28 +562,6 @@ static void a_driver_that_stayed_is_given_back_first(void **state)
 	assert_non_null(strstr(again->xml, "address=\"0000:17:00.0\" driver=\"nvidia\""));
 }
 
-static int starts(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_vm_is_started_and_started_again),
-		cmocka_unit_test(a_new_vm_that_fails_leaves_nothing),
-		cmocka_unit_test(a_known_vm_that_fails_is_as_before),
-		cmocka_unit_test(checks_come_before_changes),
-		cmocka_unit_test(a_start_under_way_is_respected),
-		cmocka_unit_test(a_changed_spec_applies_at_the_next_start),
-		cmocka_unit_test(an_edited_definition_is_repaired),
-		cmocka_unit_test(a_driver_that_stayed_is_given_back_first),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static void whole_starts(void **state)
-{
-	(void)state;
-	livehost_run("gpu8", starts);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,8 +572,17 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_taken_is_refused),
 		cmocka_unit_test(names_are_started_from_what_libvirt_knows),
 		cmocka_unit_test(an_unknown_name_is_a_usage_error),
-		cmocka_unit_test(whole_starts),
+	};
+	const struct CMUnitTest live_tests[] = {
+		cmocka_unit_test(a_vm_is_started_and_started_again),
+		cmocka_unit_test(a_new_vm_that_fails_leaves_nothing),
+		cmocka_unit_test(a_known_vm_that_fails_is_as_before),
+		cmocka_unit_test(checks_come_before_changes),
+		cmocka_unit_test(a_start_under_way_is_respected),
+		cmocka_unit_test(a_changed_spec_applies_at_the_next_start),
+		cmocka_unit_test(an_edited_definition_is_repaired),
+		cmocka_unit_test(a_driver_that_stayed_is_given_back_first),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) + LIVEHOST_RUN_TESTS(live_tests, NULL);
 }

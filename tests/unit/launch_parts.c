@@ -253,7 +253,7 @@ static void what_another_vm_has_is_left_to_it(void **state)
 	failhv_restore();
 }
 
-static int live(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_start_that_hangs_opens_the_gate),
@@ -263,21 +263,5 @@ static int live(void)
 		cmocka_unit_test(what_another_vm_has_is_left_to_it),
 	};
 
-	failhv_remember();
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static void on_a_live_host(void **state)
-{
-	(void)state;
-	livehost_run("gpu8", live);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(on_a_live_host),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return LIVEHOST_RUN_TESTS(tests, failhv_remember);
 }

@@ -75,12 +75,28 @@ static inline void livehost_furnish(const char *directory)
 	records_make(directory);
 }
 
-/*
- * Runs @body with the host tests/hosts/HOST.host as the live one; it returns 0 if all is well. In a process of
- * its own, as there is no way back; it takes what is loaded on demand along. Skips unless root.
- */
-static inline void livehost_run(const char *host, int (*body)(void))
+struct livehost_group {
+	const struct CMUnitTest *tests;
+	size_t count;
+	CMFixtureFunction setup; /* NULL: none */
+};
+
+/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
+static inline void livehost_enter(const struct livehost_group *group)
 {
+	CLEANUP(root) struct root *root = hosts_open("gpu8");
+
+	(void)getpwuid(0);
+	hv_close(testhv_open(TESTHV));
+	livehost_furnish(root->dir);
+	if (chroot(root->dir) != 0 || chdir("/") != 0)
+		_exit(1);
+	_exit(_cmocka_run_group_tests("live", group->tests, group->count, group->setup, NULL));
+}
+
+static inline void on_a_live_host(void **state)
+{
+	const struct livehost_group *group = *state;
 	pid_t child;
 	int status = 0;
 
@@ -88,16 +104,21 @@ static inline void livehost_run(const char *host, int (*body)(void))
 		skip();
 	child = fork();
 	assert_true(child >= 0);
-	if (child == 0) {
-		CLEANUP(root) struct root *root = hosts_open(host);
-
-		(void)getpwuid(0);
-		hv_close(testhv_open(TESTHV));
-		livehost_furnish(root->dir);
-		_exit(chroot(root->dir) != 0 || chdir("/") != 0 ? 1 : body());
-	}
+	if (child == 0)
+		livehost_enter(group);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
+}
+
+/* As cmocka_run_group_tests(), with the host tests/hosts/gpu8.host as the live one. Skips unless root. */
+#define LIVEHOST_RUN_TESTS(tests, setup)                                                           \
+	livehost_run_tests(&(struct livehost_group){ tests, COUNT(tests), setup })
+
+static inline int livehost_run_tests(struct livehost_group *group)
+{
+	const struct CMUnitTest whole[] = { cmocka_unit_test_prestate(on_a_live_host, group) };
+
+	return cmocka_run_group_tests(whole, NULL, NULL);
 }
 
 #endif
