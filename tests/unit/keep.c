@@ -1,75 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/keep.h"
 
-#include <pwd.h>
-#include <string.h>
-
-#include "tests/unit/hosts.h"
-#include "tests/unit/records.h"
-#include "tests/unit/testhv.h"
+#include "tests/unit/livehost.h"
 #include "vmm/finish.h"
-#include "vmm/launch.h"
 
-/*
- * Holds, drains and quarantines through whole starts and ends of VMs: libvirt's test driver, on a server's
- * snapshot that is made the live host by chroot(2), as in launch.c.
- */
+/* Holds, drains and quarantines through whole starts and ends of VMs. */
 
 #define FIRST "0000:17:00.0" /* what the first VM gets */
 #define GONE  "99999999-2222-3333-4444-555555555555"
 
-virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
-{
-	const char *type = strstr(xml, "<domain type=\"kvm\"");
-	CLEANUP(text) char *text = NULL;
-
-	(void)flags;
-	if (strstr(xml, "<name>unwanted</name>") != NULL)
-		return virDomainDefineXML(connection, "");
-	if (type == NULL)
-		return virDomainDefineXML(connection, xml);
-	text = text_format("%.*s<domain type='test'%s", (int)(type - xml), xml,
-			   type + strlen("<domain type=\"kvm\""));
-	return virDomainDefineXML(connection, text);
-}
-
-static const struct launch_options live = { .uri = TESTHV, .lease_directory = "/leases" };
-static const struct keep_options mine = { .uri = TESTHV, .lease_directory = "/leases" };
+static const struct keep_options mine = { .uri = TESTHV, .lease_directory = LIVEHOST_LEASES };
 static const struct keep_options forced = { .uri = TESTHV,
-					    .lease_directory = "/leases",
+					    .lease_directory = LIVEHOST_LEASES,
 					    .force = true };
 static const struct root here = { .dir = (char *)"", .live = true };
 
-static char *spec_of(const char *name, const char *gpu)
-{
-	CLEANUP(text)
-	char *text = text_format("[vm]\nname = %s\nvcpus = 4\nmemory = 4 GiB\n[gpu]\n%s\n"
-				 "[disk]\nimage = /vm.qcow2\n[network]\nsource = none\n",
-				 name, gpu);
-	CLEANUP(text) char *file = text_format("%s.ini", name);
-
-	return scratch_write("", file, text);
-}
-
 static struct launch *start(const char *name, const char *gpu)
 {
-	CLEANUP(text) char *spec = spec_of(name, gpu);
-	CLEANUP(fail) struct fail fail = { 0 };
-	struct launch *launch = NULL;
+	CLEANUP(text) char *spec = livehost_spec_with(name, gpu);
 
-	if (launch_start(&live, spec, &launch, &fail) < 0)
-		fail_msg("%s / %s / %s", fail.items[0].what, fail.items[0].cause,
-			 fail.items[0].hint);
-	return launch;
+	return livehost_start(spec);
 }
 
 static void refuse(const char *name, const char *gpu, enum fail_kind kind, const char *word)
 {
-	CLEANUP(text) char *spec = spec_of(name, gpu);
+	const struct launch_options options = livehost_options();
+	CLEANUP(text) char *spec = livehost_spec_with(name, gpu);
 	CLEANUP(fail) struct fail fail = { 0 };
 	CLEANUP(launch) struct launch *launch = NULL;
 
-	assert_int_equal(launch_start(&live, spec, &launch, &fail), -1);
+	assert_int_equal(launch_start(&options, spec, &launch, &fail), -1);
 	assert_fails(&fail, kind, word);
 }
 
@@ -106,8 +66,7 @@ static void assert_done(change_verb *verb, const struct keep_options *options, c
 	CLEANUP(keep) struct keep *keep = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (verb(options, gpus, 1, &keep, &fail) < 0)
-		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(verb(options, gpus, 1, &keep, &fail), &fail);
 	assert_int_equal(keep->count, 1);
 	assert_int_equal(keep->gpus[0].outcome, outcome);
 	assert_string_equal(keep->gpus[0].address, FIRST);
@@ -275,7 +234,7 @@ static void a_hold_is_not_released_from_a_start(void **state)
 
 	(void)state;
 	records_write(&here, &hold);
-	assert_int_equal(lease_open("/leases", 1000, &gate, &fail), 0);
+	assert_int_equal(lease_open(LIVEHOST_LEASES, 1000, &gate, &fail), 0);
 	assert_int_equal(lease_take(gate, &record, &claim, &fail), 0);
 	lease_close(gate);
 	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"ghost\" is being started");
@@ -375,19 +334,7 @@ static void all_are_checked_before_any_is_changed(void **state)
 	assert_int_equal(unlink("/var/lib/gpuvm/drained/0000:2a:00.0"), 0);
 }
 
-static void make_live(const char *directory)
-{
-	CLEANUP(text)
-	char *command = text_format("mkdir -p '%s/dev' '%s/leases'", directory, directory);
-
-	assert_int_equal(system(command), 0);
-	records_make(directory);
-	free(scratch_write(directory, "dev/kvm", ""));
-	free(scratch_write(directory, "vm.qcow2", ""));
-}
-
-/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
-static int in_chroot(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hold_lasts_while_the_vm_is_off),
@@ -401,37 +348,6 @@ static int in_chroot(void)
 		cmocka_unit_test(quarantine_ends_when_the_gpu_answers),
 		cmocka_unit_test(all_are_checked_before_any_is_changed),
 	};
-	CLEANUP(root) struct root *root = hosts_open("gpu8");
 
-	(void)getpwuid(0);
-	hv_close(testhv_open(TESTHV));
-	make_live(root->dir);
-	if (chroot(root->dir) != 0 || chdir("/") != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static void on_a_live_host(void **state)
-{
-	pid_t child;
-	int status = 0;
-
-	(void)state;
-	if (!scratch_is_root())
-		skip();
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-		_exit(in_chroot());
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(on_a_live_host),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return LIVEHOST_RUN_TESTS(tests, NULL);
 }

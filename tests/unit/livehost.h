@@ -18,11 +18,11 @@
 #define LIVEHOST_LEASES "/leases"
 #define LIVEHOST_BOOT   "a-boot"
 
-/* A VM with one GPU and the disk /vm.qcow2. */
-#define LIVEHOST_SPEC(name, image)                                                                 \
-	"[vm]\nname = " name                                                                       \
-	"\nvcpus = 4\nmemory = 4 GiB\n[gpu]\nmatch = any\n[disk]\nimage = " image                  \
-	"\n[network]\nsource = none\n"
+/* A VM with one GPU, which the keys @gpu choose; or with any. */
+#define LIVEHOST_SPEC_WITH(name, gpu, image, network)                                              \
+	"[vm]\nname = " name "\nvcpus = 4\nmemory = 4 GiB\n[gpu]\n" gpu "\n[disk]\nimage = " image \
+	"\n[network]\nsource = " network "\n"
+#define LIVEHOST_SPEC(name, image) LIVEHOST_SPEC_WITH(name, "match = any", image, "none")
 
 virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, unsigned flags)
 {
@@ -52,12 +52,29 @@ static inline size_t livehost_claims(void)
 	return records->count;
 }
 
-/* The path of a spec of the VM @name. The caller frees. */
-static inline char *livehost_spec(const char *name)
+/* The path of a spec of the VM @name, whose GPU the keys @gpu choose. The caller frees. */
+static inline char *livehost_spec_with(const char *name, const char *gpu)
 {
-	CLEANUP(text) char *text = text_format(LIVEHOST_SPEC("%s", "/vm.qcow2"), name);
+	CLEANUP(text)
+	char *text = text_format(LIVEHOST_SPEC_WITH("%s", "%s", "/vm.qcow2", "none"), name, gpu);
 
 	return scratch_write("", "vm.ini", text);
+}
+
+static inline char *livehost_spec(const char *name)
+{
+	return livehost_spec_with(name, "match = any");
+}
+
+/* What a start of @target has done, which works. The caller frees. */
+static inline struct launch *livehost_start(const char *target)
+{
+	const struct launch_options options = livehost_options();
+	struct launch *launch = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	assert_works(launch_start(&options, target, &launch, &fail), &fail);
+	return launch;
 }
 
 static inline void livehost_furnish(const char *directory)
@@ -81,7 +98,7 @@ struct livehost_group {
 	CMFixtureFunction setup; /* NULL: none */
 };
 
-/* In a process of its own, as there is no way back; it takes what is loaded on demand along. */
+/* Runs in a process of its own, as there is no way back; it takes what is loaded on demand along. */
 static inline void livehost_enter(const struct livehost_group *group)
 {
 	CLEANUP(root) struct root *root = hosts_open("gpu8");

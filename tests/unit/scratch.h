@@ -121,6 +121,16 @@ static inline bool scratch_is_root(void)
 	return geteuid() == 0;
 }
 
+/* @result is 0; else @fail is told. */
+static inline void assert_works(int result, const struct fail *fail)
+{
+	const struct fail_item *item = fail->items;
+
+	if (result < 0 && item != NULL)
+		fail_msg("%s / %s / %s", item->what, item->cause, item->hint);
+	assert_int_equal(result, 0);
+}
+
 /* The first failure is of this kind, and its text, cause or hint has @word in it (NULL: any). */
 static inline void assert_fails(const struct fail *fail, enum fail_kind kind, const char *word)
 {
