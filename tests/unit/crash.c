@@ -66,8 +66,7 @@ static void must_start(const struct scene *scene)
 {
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (start(scene, &fail) < 0)
-		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(start(scene, &fail), &fail);
 }
 
 /* The test driver's one host as the scene wants it. Close the connection to forget it. */

@@ -285,8 +285,7 @@ static void a_vm_is_started_and_started_again(void **state)
 
 		if (i == 3)
 			assert_int_equal(hv_destroy(hv, uuid, &fail), 0);
-		if (launch_start(&options, targets[i], &launch, &fail) < 0)
-			fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+		assert_works(launch_start(&options, targets[i], &launch, &fail), &fail);
 		assert_int_equal(launch->outcome, outcomes[i]);
 		if (uuid == NULL)
 			uuid = mem_strdup(launch->uuid);
@@ -355,7 +354,7 @@ static void checks_come_before_changes(void **state)
 		{ "no image", "/vm.qcow2", FAIL_SPEC, "no such disk image" },
 		{ "no KVM", "/dev/kvm", FAIL_HOST, "/dev/kvm does not exist" },
 		{ "no firmware", "/usr/share/qemu/firmware", FAIL_HOST, "firmware" },
-		{ "no reservations", "/leases", FAIL_HOST, "systemd-tmpfiles" },
+		{ "no reservations", LIVEHOST_LEASES, FAIL_HOST, "systemd-tmpfiles" },
 		{ "no records", "/var/lib/gpuvm/drained", FAIL_HOST, "systemd-tmpfiles" },
 	};
 	CLEANUP(text) char *spec = livehost_spec("vm");
@@ -392,7 +391,7 @@ static int hold(const void *data)
 	int result;
 
 	snprintf(gpus[0], sizeof gpus[0], "%s", other->gpu);
-	if (lease_open("/leases", 1000, &gate, &fail) < 0)
+	if (lease_open(LIVEHOST_LEASES, 1000, &gate, &fail) < 0)
 		return -1;
 	result = lease_take(gate, &record, &claim, &fail);
 	lease_close(gate);
@@ -409,7 +408,6 @@ static void a_start_under_way_is_respected(void **state)
 	CLEANUP(launch) struct launch *busy = NULL;
 	CLEANUP(launch) struct launch *launch = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
-	CLEANUP(fail) struct fail none = { 0 };
 
 	(void)state;
 	assert_non_null(hv);
@@ -417,8 +415,7 @@ static void a_start_under_way_is_respected(void **state)
 	assert_fails(&fail, FAIL_BUSY, "by bob (pid 4711)");
 	scratch_kill(process);
 	process = scratch_spawn(hold, &same_gpu);
-	if (launch_start(&live, spec, &launch, &none) < 0)
-		fail_msg("%s / %s", none.items[0].what, none.items[0].cause);
+	launch = livehost_start(spec);
 	assert_string_not_equal(launch->placement->gpus[0].gpu->device->address, "0000:17:00.0");
 	assert_int_equal(livehost_claims(), 1);
 	scratch_kill(process);
@@ -437,11 +434,10 @@ static void a_changed_spec_applies_at_the_next_start(void **state)
 	struct fail fail = { 0 };
 
 	(void)state;
-	assert_int_equal(launch_start(&live, spec, &first, &fail), 0);
+	first = livehost_start(spec);
 	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
 	free(scratch_write("", "vm.ini", text));
-	if (launch_start(&live, "vm", &second, &fail) < 0)
-		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	second = livehost_start("vm");
 	assert_int_equal(second->outcome, LAUNCH_STARTED);
 	assert_string_equal(second->spec->text, text);
 	assert_string_equal(second->uuid, first->uuid);
@@ -470,7 +466,7 @@ static void an_edited_definition_is_repaired(void **state)
 	for (size_t i = 0; i < COUNT(edits); i++) {
 		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 		CLEANUP(text) char *spec = livehost_spec("vm");
-		CLEANUP(launch) struct launch *first = NULL;
+		CLEANUP(launch) struct launch *first = livehost_start(spec);
 		CLEANUP(launch) struct launch *second = NULL;
 		CLEANUP(text) char *defined = NULL;
 		CLEANUP(text) char *edited = NULL;
@@ -480,7 +476,6 @@ static void an_edited_definition_is_repaired(void **state)
 		struct fail fail = { 0 };
 		const char *at;
 
-		assert_int_equal(launch_start(&live, spec, &first, &fail), 0);
 		defined = hv_definition(hv, first->uuid);
 		at = strstr(defined, edits[i].from);
 		assert_non_null(at);
@@ -494,7 +489,7 @@ static void an_edited_definition_is_repaired(void **state)
 		assert_int_equal(guest_parse(edited, &before, &fail), 0);
 		assert_int_equal(before->problem_count, 1);
 		assert_string_equal(before->problems[0], edits[i].problem);
-		assert_int_equal(launch_start(&live, i == 0 ? "vm" : spec, &second, &fail), 0);
+		second = livehost_start(i == 0 ? "vm" : spec);
 		repaired = hv_definition(hv, second->uuid);
 		assert_int_equal(guest_parse(repaired, &after, &fail), 0);
 		assert_int_equal(after->problem_count, 0);
@@ -535,10 +530,7 @@ static void a_driver_that_stayed_is_given_back_first(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text)
-	char *spec = scratch_write(
-		"", "vm.ini",
-		"[vm]\nname = vm\nvcpus = 4\nmemory = 4 GiB\n[gpu]\naddress = "
-		"0000:17:00.0\n[disk]\nimage = /vm.qcow2\n[network]\nsource = none\n");
+	char *spec = livehost_spec_with("vm", "address = 0000:17:00.0");
 	CLEANUP(launch) struct launch *first = NULL;
 	CLEANUP(launch) struct launch *planned = NULL;
 	CLEANUP(launch) struct launch *again = NULL;
@@ -546,17 +538,15 @@ static void a_driver_that_stayed_is_given_back_first(void **state)
 
 	(void)state;
 	bind("nvidia");
-	if (launch_start(&live, spec, &first, &fail) < 0)
-		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	first = livehost_start(spec);
 	assert_int_equal(first->aftermath->count, 0);
-	assert_string_equal(first->boot, "a-boot");
+	assert_string_equal(first->boot, LIVEHOST_BOOT);
 	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
 	bind("vfio-pci");
 	assert_int_equal(launch_plan(&live, spec, &planned, &fail), 0);
 	assert_int_equal(planned->aftermath->count, 1);
 	assert_false(planned->aftermath->has_changed);
-	if (launch_start(&live, spec, &again, &fail) < 0)
-		fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+	again = livehost_start(spec);
 	assert_int_equal(again->aftermath->count, 1);
 	assert_true(again->aftermath->has_changed);
 	assert_non_null(strstr(again->xml, "address=\"0000:17:00.0\" driver=\"nvidia\""));

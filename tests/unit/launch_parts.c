@@ -13,9 +13,7 @@
 #define RMRR    "0x00000000cd000000 0x00000000cdffffff direct\n"
 #define NVRAM   "/var/lib/libvirt/qemu/nvram"
 
-#define SPEC_WITH(network)                                                                         \
-	"[vm]\nname = vm\nvcpus = 4\nmemory = 4 GiB\n[gpu]\naddress = " GPU                        \
-	"\n[disk]\nimage = /vm.qcow2\n[network]\n" network "\n"
+#define SPEC_WITH(network) LIVEHOST_SPEC_WITH("vm", "address = " GPU, "/vm.qcow2", network)
 
 static void hang_at_host(void *data, const char *step, const char *says)
 {
@@ -92,9 +90,7 @@ static const struct foreseen foreseen[] = {
 
 static void set_host(const struct foreseen *it, struct hv *hv)
 {
-	free(scratch_write("", "vm.ini",
-			   it->no_network ? SPEC_WITH("source = nosuch")
-					  : SPEC_WITH("source = none")));
+	free(scratch_write("", "vm.ini", it->no_network ? SPEC_WITH("nosuch") : SPEC_WITH("none")));
 	replace(REGIONS, it->is_firmwares ? RMRR : "");
 	(void)unlink("/vm.qcow2");
 	if (!it->no_image)
@@ -120,8 +116,7 @@ static void a_plan_foresees_what_start_refuses(void **state)
 
 		print_message("  %s\n", foreseen[i].about);
 		set_host(&foreseen[i], hv);
-		if (launch_plan(&options, "/vm.ini", &launch, &fail) < 0)
-			fail_msg("%s / %s", fail.items[0].what, fail.items[0].cause);
+		assert_works(launch_plan(&options, "/vm.ini", &launch, &fail), &fail);
 		assert_int_equal(launch->refusal_count, foreseen[i].count);
 		for (size_t j = 0; j < foreseen[i].count; j++)
 			assert_fails(&launch->refusals[j], foreseen[i].kinds[j],
@@ -139,7 +134,7 @@ static struct fail start_broken(void (*progress)(void *data, const char *step, c
 	CLEANUP(launch) struct launch *launch = NULL;
 	struct fail fail = { 0 };
 
-	free(scratch_write("", "vm.ini", SPEC_WITH("source = none")));
+	free(scratch_write("", "vm.ini", SPEC_WITH("none")));
 	options.progress = progress;
 	assert_int_equal(launch_start(&options, "/vm.ini", &launch, &fail), -1);
 	failhv_disarm();

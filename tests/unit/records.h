@@ -45,8 +45,7 @@ static inline void records_write(const struct root *root, const struct record *r
 {
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (record_write(root, record, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(record_write(root, record, &fail), &fail);
 }
 
 /* "held 0000:17:00.0 train; drained ...": all that there are. The caller frees. */

@@ -70,8 +70,7 @@ static inline struct hv *testhv_open(const char *uri)
 	struct fail fail = { 0 };
 	struct hv *hv = NULL;
 
-	if (hv_open(uri, HV_WRITE, &hv, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(hv_open(uri, HV_WRITE, &hv, &fail), &fail);
 	return hv;
 }
 
@@ -98,8 +97,7 @@ static inline void testhv_define(struct hv *hv, const char *xml)
 {
 	struct fail fail = { 0 };
 
-	if (hv_define(hv, xml, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(hv_define(hv, xml, &fail), &fail);
 }
 
 static inline void testhv_start(struct hv *hv, const char *uuid)
