@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#include "tests/unit/hosts.h"
+#include "tests/unit/nodedev.h"
 #include "tests/unit/records.h"
-#include "tests/unit/testhv.h"
 
-#define GPU    "0000:17:00.0"
+#define GPU    NODEDEV_GPU
 #define DEVICE "sys/bus/pci/devices/" GPU
 #define UUID   "11111111-2222-3333-4444-555555555555"
 #define OTHER  "11111111-2222-3333-4444-666666666666"
@@ -20,36 +19,6 @@
 	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
 	"<address domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>"
 
-/* What is asked of libvirt's node devices is counted, and puts the function on nvidia's driver. */
-virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr connection, const char *name)
-{
-	assert_string_equal(name, "pci_0000_17_00_0");
-	return (virNodeDevicePtr)connection;
-}
-
-int virNodeDeviceFree(virNodeDevicePtr device)
-{
-	(void)device;
-	return 0;
-}
-
-static void bind(const char *directory, const char *driver)
-{
-	CLEANUP(text) char *path = text_format("%s/" DEVICE "/driver", directory);
-	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
-
-	unlink(path);
-	assert_int_equal(symlink(target, path), 0);
-}
-
-int virNodeDeviceReAttach(virNodeDevicePtr device)
-{
-	(void)device;
-	setenv("GPUVM_TEST_ASKED", "yes", 1);
-	bind(getenv("GPUVM_TEST_ROOT"), "nvidia");
-	return 0;
-}
-
 static struct root *host_on(const char *driver)
 {
 	CLEANUP(text)
@@ -58,14 +27,8 @@ static struct root *host_on(const char *driver)
 				  driver);
 	struct root *root = hosts_write("host", lines);
 
-	setenv("GPUVM_TEST_ROOT", root->dir, 1);
-	unsetenv("GPUVM_TEST_ASKED");
+	nodedev_set(root->dir, "nvidia");
 	return root;
-}
-
-static bool was_asked(void)
-{
-	return getenv("GPUVM_TEST_ASKED") != NULL;
 }
 
 static struct aftermath *check_before(const char *redefined, struct hv *hv, const struct root *root,
@@ -130,15 +93,15 @@ static void each_vm_that_ended_is_looked_at(void **state)
 			testhv_start(hv, UUID);
 		aftermath = check(hv, root, may_write);
 		assert_int_equal(aftermath->count, is_told);
-		assert_int_equal(was_asked(), may_write && ended->state == GIVEBACK_REPAIRED);
-		assert_int_equal(aftermath->has_changed, was_asked());
+		assert_int_equal(nodedev.was_asked, may_write && ended->state == GIVEBACK_REPAIRED);
+		assert_int_equal(aftermath->has_changed, nodedev.was_asked);
 		if (!is_told)
 			continue;
 		assert_string_equal(aftermath->vms[0].guest->name, "train");
 		assert_int_equal(aftermath->vms[0].giveback->functions[0].state,
 				 may_write ? ended->state : GIVEBACK_ELSEWHERE);
 		assert_int_equal(aftermath->vms[0].giveback->functions[0].remedy == NULL,
-				 was_asked());
+				 nodedev.was_asked);
 	}
 }
 
@@ -158,11 +121,11 @@ static void a_fulfilled_record_is_not_held_against_the_host(void **state)
 		define(hv, START(BOOT) WAS("nvidia"), HOSTDEV);
 		first = check(hv, root, true);
 		assert_int_equal(first->count, i);
-		bind(root->dir, "vfio-pci");
-		unsetenv("GPUVM_TEST_ASKED");
+		hosts_bind(root->dir, GPU, "vfio-pci");
+		nodedev.was_asked = false;
 		second = check(hv, root, true);
 		assert_int_equal(second->count, 0);
-		assert_false(was_asked());
+		assert_false(nodedev.was_asked);
 		define(hv, START(BOOT) WAS("nvidia"), HOSTDEV);
 		third = check(hv, root, true);
 		assert_int_equal(third->count, 1);
@@ -253,7 +216,7 @@ static void what_another_vm_has_is_not_told(void **state)
 		CLEANUP(aftermath) struct aftermath *aftermath = check(hv, root, may_write);
 
 		assert_int_equal(aftermath->count, 0);
-		assert_false(was_asked());
+		assert_false(nodedev.was_asked);
 	}
 	/* The record was not fulfilled by that. */
 	assert_int_equal(hv_destroy(hv, OTHER, &fail), 0);
@@ -261,7 +224,7 @@ static void what_another_vm_has_is_not_told(void **state)
 		CLEANUP(aftermath) struct aftermath *aftermath = check(hv, root, may_write);
 
 		assert_int_equal(aftermath->count, 1);
-		assert_int_equal(was_asked(), may_write);
+		assert_int_equal(nodedev.was_asked, may_write);
 	}
 }
 

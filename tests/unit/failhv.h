@@ -93,16 +93,6 @@ static inline char *failhv_driver_link(const char *address)
 	return text_format("/sys/bus/pci/devices/%s/driver", address);
 }
 
-static inline void failhv_bind(const char *address, const char *driver)
-{
-	CLEANUP(text) char *link = failhv_driver_link(address);
-	CLEANUP(text) char *target = text_format("../../../bus/pci/drivers/%s", driver);
-
-	(void)unlink(link);
-	if (*driver != '\0')
-		assert_int_equal(symlink(target, link), 0);
-}
-
 /* Every function's driver, a line each, to be compared. The caller frees. */
 static inline char *failhv_drivers(void)
 {
@@ -218,7 +208,7 @@ static inline void failhv_bring_home(const char *address)
 
 	if (line != NULL)
 		sscanf(line + strlen(address), " %63[^\n]", driver);
-	failhv_bind(address, driver);
+	hosts_bind("", address, driver);
 }
 
 /* Whatever happened, all is as it was remembered. */
@@ -228,7 +218,7 @@ static inline void failhv_restore(void)
 
 	for (const char *line = failhv_home; sscanf(line, "%15s %63s", address, driver) == 2;
 	     line = strchr(line, '\n') + 1)
-		failhv_bind(address, driver);
+		hosts_bind("", address, driver);
 }
 
 static inline void failhv_move(virDomainPtr domain, bool to_vfio)
@@ -241,7 +231,7 @@ static inline void failhv_move(virDomainPtr domain, bool to_vfio)
 	assert_int_equal(guest_parse(xml, &guest, &fail), 0);
 	for (size_t i = 0; i < guest->hostdev_count; i++)
 		if (to_vfio)
-			failhv_bind(guest->hostdevs[i], "vfio-pci");
+			hosts_bind("", guest->hostdevs[i], "vfio-pci");
 		else
 			failhv_bring_home(guest->hostdevs[i]);
 }

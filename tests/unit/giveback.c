@@ -3,49 +3,10 @@
 
 #include <time.h>
 
-#include "tests/unit/hosts.h"
-#include "tests/unit/testhv.h"
+#include "tests/unit/nodedev.h"
 
-#define GPU    "0000:17:00.0"
+#define GPU    NODEDEV_GPU
 #define DEVICE "sys/bus/pci/devices/" GPU
-
-/*
- * What libvirt does when it is asked to give a function back: the test says through the environment which
- * driver (GPUVM_TEST_DRIVER; none: it fails) the host below GPUVM_TEST_ROOT then has on it.
- */
-virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr connection, const char *name)
-{
-	assert_string_equal(name, "pci_0000_17_00_0");
-	return (virNodeDevicePtr)connection;
-}
-
-int virNodeDeviceFree(virNodeDevicePtr device)
-{
-	(void)device;
-	return 0;
-}
-
-static void bind(const char *directory, const char *driver)
-{
-	CLEANUP(text) char *path = text_format("%s/" DEVICE "/driver", directory);
-	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
-
-	unlink(path);
-	if (*driver != '\0')
-		assert_int_equal(symlink(target, path), 0);
-}
-
-int virNodeDeviceReAttach(virNodeDevicePtr device)
-{
-	const char *driver = getenv("GPUVM_TEST_DRIVER");
-
-	(void)device;
-	setenv("GPUVM_TEST_ASKED", "yes", 1);
-	if (driver == NULL)
-		return -1;
-	bind(getenv("GPUVM_TEST_ROOT"), driver);
-	return 0;
-}
 
 struct function {
 	const char *about;
@@ -114,12 +75,7 @@ static struct root *host_of(const struct function *function)
 	CLEANUP(text) char *lines = text_format(DEVICE "/\n%s", function->lines);
 	struct root *root = hosts_write("host", lines);
 
-	setenv("GPUVM_TEST_ROOT", root->dir, 1);
-	unsetenv("GPUVM_TEST_ASKED");
-	if (function->when_asked == NULL)
-		unsetenv("GPUVM_TEST_DRIVER");
-	else
-		setenv("GPUVM_TEST_DRIVER", function->when_asked, 1);
+	nodedev_set(root->dir, function->when_asked);
 	return root;
 }
 
@@ -135,7 +91,7 @@ static void what_was_edited_away_is_left_alone(void **state)
 		&guest, root, &(struct giveback_means){ .hv = hv, .timeout_ms = 60000 });
 
 	(void)state;
-	assert_null(getenv("GPUVM_TEST_ASKED"));
+	assert_false(nodedev.was_asked);
 	assert_int_equal(giveback->count, 0);
 	assert_true(giveback->complete);
 }
@@ -170,7 +126,7 @@ static void each_function_is_judged(void **state)
 		assert_int_equal(giveback->functions[0].state, function->state);
 		assert_int_equal(giveback->complete, function->complete);
 		assert_int_equal(giveback->fulfilled, function->complete);
-		assert_int_equal(getenv("GPUVM_TEST_ASKED") != NULL, function->is_asked);
+		assert_int_equal(nodedev.was_asked, function->is_asked);
 		assert_true(text_equal(giveback->functions[0].driver_now, function->driver_now));
 		assert_true(text_equal(giveback->functions[0].remedy, function->remedy));
 	}
@@ -190,7 +146,7 @@ static void without_libvirt_it_only_compares(void **state)
 	CLEANUP(giveback) struct giveback *giveback = giveback_check(&guest, root, &means);
 
 	(void)state;
-	assert_null(getenv("GPUVM_TEST_ASKED"));
+	assert_false(nodedev.was_asked);
 	assert_int_equal(giveback->functions[0].state, GIVEBACK_ELSEWHERE);
 	assert_string_equal(giveback->functions[0].remedy,
 			    "virsh -c 'test:///a b' nodedev-reattach pci_0000_17_00_0   or, if "
@@ -232,7 +188,7 @@ static void what_somebody_else_has_is_left_alone(void **state)
 
 		assert_int_equal(giveback->functions[0].state,
 				 own ? GIVEBACK_REPAIRED : GIVEBACK_TAKEN);
-		assert_int_equal(getenv("GPUVM_TEST_ASKED") != NULL, own);
+		assert_int_equal(nodedev.was_asked, own);
 		assert_null(giveback->functions[0].remedy);
 		assert_true(giveback->complete);
 		assert_int_equal(giveback->fulfilled, own);
@@ -260,7 +216,7 @@ static int bind_soon(const void *directory)
 
 	if (child == 0) {
 		nanosleep(&soon, NULL);
-		bind(directory, "nvidia");
+		hosts_bind(directory, GPU, "nvidia");
 		_exit(0);
 	}
 	return child < 0;
@@ -285,7 +241,7 @@ static void a_slow_driver_is_waited_for(void **state)
 	(void)state;
 	assert_non_null(kernel);
 	assert_int_equal(giveback->functions[0].state, GIVEBACK_SAME);
-	assert_null(getenv("GPUVM_TEST_ASKED"));
+	assert_false(nodedev.was_asked);
 }
 
 int main(void)

@@ -42,6 +42,18 @@ static inline struct root *hosts_open(const char *name)
 	return hosts_unpack(file, name);
 }
 
+/* Puts @driver ("": none) on the function @address of the host in @directory. */
+static inline void hosts_bind(const char *directory, const char *address, const char *driver)
+{
+	CLEANUP(text)
+	char *path = text_format("%s/sys/bus/pci/devices/%s/driver", directory, address);
+	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
+
+	(void)unlink(path);
+	if (*driver != '\0')
+		assert_int_equal(symlink(target, path), 0);
+}
+
 /* A host of these @lines, in the format of tests/hosts/unpack. */
 static inline struct root *hosts_write(const char *name, const char *lines)
 {

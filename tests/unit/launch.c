@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/unit/livehost.h"
+#include "tests/unit/nodedev.h"
 
 #define UUID "11111111-2222-3333-4444-555555555555"
 
@@ -496,60 +497,32 @@ static void an_edited_definition_is_repaired(void **state)
 	}
 }
 
-#define GPU_DRIVER "/sys/bus/pci/devices/0000:17:00.0/driver"
-
-static void bind(const char *driver)
-{
-	CLEANUP(text) char *target = text_format("../../../../bus/pci/drivers/%s", driver);
-
-	(void)unlink(GPU_DRIVER);
-	assert_int_equal(symlink(target, GPU_DRIVER), 0);
-}
-
-virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr connection, const char *name)
-{
-	assert_string_equal(name, "pci_0000_17_00_0");
-	return (virNodeDevicePtr)connection;
-}
-
-int virNodeDeviceFree(virNodeDevicePtr device)
-{
-	(void)device;
-	return 0;
-}
-
-int virNodeDeviceReAttach(virNodeDevicePtr device)
-{
-	(void)device;
-	bind("nvidia");
-	return 0;
-}
-
 /* A start that took the stuck driver for the right one would never give the GPU back. */
 static void a_driver_that_stayed_is_given_back_first(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text)
-	char *spec = livehost_spec_with("vm", "address = 0000:17:00.0");
+	char *spec = livehost_spec_with("vm", "address = " NODEDEV_GPU);
 	CLEANUP(launch) struct launch *first = NULL;
 	CLEANUP(launch) struct launch *planned = NULL;
 	CLEANUP(launch) struct launch *again = NULL;
 	struct fail fail = { 0 };
 
 	(void)state;
-	bind("nvidia");
+	nodedev_set("", "nvidia");
+	hosts_bind("", NODEDEV_GPU, "nvidia");
 	first = livehost_start(spec);
 	assert_int_equal(first->aftermath->count, 0);
 	assert_string_equal(first->boot, LIVEHOST_BOOT);
 	assert_int_equal(hv_destroy(hv, first->uuid, &fail), 0);
-	bind("vfio-pci");
+	hosts_bind("", NODEDEV_GPU, "vfio-pci");
 	assert_int_equal(launch_plan(&live, spec, &planned, &fail), 0);
 	assert_int_equal(planned->aftermath->count, 1);
 	assert_false(planned->aftermath->has_changed);
 	again = livehost_start(spec);
 	assert_int_equal(again->aftermath->count, 1);
 	assert_true(again->aftermath->has_changed);
-	assert_non_null(strstr(again->xml, "address=\"0000:17:00.0\" driver=\"nvidia\""));
+	assert_non_null(strstr(again->xml, "address=\"" NODEDEV_GPU "\" driver=\"nvidia\""));
 }
 
 int main(void)
