@@ -15,9 +15,7 @@
 #define START(boot) "<g:start boot='" boot "'/>"
 #define WAS(driver)                                                                                \
 	"<g:gpu address='" GPU "'><g:function address='" GPU "' driver='" driver "'/></g:gpu>"
-#define HOSTDEV                                                                                    \
-	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
-	"<address domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>"
+#define HOSTDEV TESTHV_HOSTDEV("0x17", "0", "0")
 
 static struct root *host_on(const char *driver)
 {

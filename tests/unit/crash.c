@@ -39,13 +39,6 @@ static char *everything(struct hv *hv)
 	return text_format("%s%s%zu starts\n", domains, drivers, livehost_claims());
 }
 
-static unsigned caller_uid(void)
-{
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-
-	return owner->uid;
-}
-
 static int start(const struct scene *scene, struct fail *fail)
 {
 	const struct launch_options options = livehost_options();
@@ -80,7 +73,7 @@ static struct hv *set(const struct scene *scene)
 		CLEANUP(text)
 		char *spec = text_format("<g:spec file='vm.ini' directory='/'>%s</g:spec>",
 					 LIVEHOST_SPEC("vm", "/vm.qcow2"));
-		CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), spec);
+		CLEANUP(text) char *metadata = testhv_metadata(testhv_uid(), spec);
 		CLEANUP(text) char *xml = testhv_xml(scene->name, UUID, metadata, "");
 
 		testhv_define(hv, xml);

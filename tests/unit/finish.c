@@ -27,13 +27,6 @@ struct vm {
 	bool is_active_after;
 };
 
-static unsigned caller_uid(void)
-{
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-
-	return owner->uid;
-}
-
 static void suspend(const char *name)
 {
 	virConnectPtr connection = virConnectOpen(TESTHV);
@@ -47,7 +40,7 @@ static void suspend(const char *name)
 static struct hv *host_with(const struct vm *vm)
 {
 	struct hv *hv = testhv_open(TESTHV);
-	CLEANUP(text) char *metadata = testhv_metadata(caller_uid() + !vm->is_mine, "");
+	CLEANUP(text) char *metadata = testhv_metadata(testhv_uid() + !vm->is_mine, "");
 	CLEANUP(text) char *xml = testhv_xml(vm->name, UUID, vm->is_ours ? metadata : "", "");
 
 	testhv_define(hv, xml);
@@ -235,11 +228,9 @@ static char *record_of(const char *driver)
 static char *recorded(const char *name, const char *uuid, const char *driver)
 {
 	CLEANUP(text) char *record = record_of(driver);
-	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), record);
+	CLEANUP(text) char *metadata = testhv_metadata(testhv_uid(), record);
 
-	return testhv_xml(name, uuid, metadata,
-			  "<hostdev mode='subsystem' type='pci' managed='yes'><source><address "
-			  "domain='0' bus='0xfe' slot='0x1f' function='7'/></source></hostdev>");
+	return testhv_xml(name, uuid, metadata, TESTHV_HOSTDEV("0xfe", "0x1f", "7"));
 }
 
 /* The driver of a VM that ended before is told by the end of any other, whatever end that is. */
@@ -307,7 +298,7 @@ static struct hv *host_with_many(void)
 	testhv_asked[0] = '\0';
 	for (size_t i = 0; i < COUNT(many); i++) {
 		CLEANUP(text)
-		char *metadata = testhv_metadata(caller_uid() + !many[i].is_mine, "");
+		char *metadata = testhv_metadata(testhv_uid() + !many[i].is_mine, "");
 		CLEANUP(text)
 		char *xml = testhv_xml(many[i].name, many[i].uuid, many[i].is_ours ? metadata : "",
 				       "");
@@ -393,7 +384,7 @@ static void count_all(void *data, const char *names, unsigned left_s)
 static void all_are_waited_for_together(void **state)
 {
 	CLEANUP(hv) struct hv *hv = host_with_many();
-	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), "");
+	CLEANUP(text) char *metadata = testhv_metadata(testhv_uid(), "");
 	CLEANUP(text) char *xml = testhv_xml("deafer", UUID, metadata, "");
 	unsigned seen = 0;
 	const struct finish_options options = {

@@ -164,10 +164,7 @@ static void what_somebody_else_has_is_left_alone(void **state)
 	char named[1][DEVICE_ADDRESS_BYTES] = { GPU };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text)
-	char *xml = testhv_xml(
-		"other", uuid, "",
-		"<hostdev mode='subsystem' type='pci' managed='yes'><source><address "
-		"domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>");
+	char *xml = testhv_xml("other", uuid, "", TESTHV_HOSTDEV("0x17", "0", "0"));
 
 	(void)state;
 	testhv_define(hv, xml);

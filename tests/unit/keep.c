@@ -198,8 +198,7 @@ static void holds_are_released(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(launch) struct launch *launch = start("first", "address = " FIRST "\nhold = yes");
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-	struct record others = hold_of(launch->uuid, owner->uid + 1);
+	struct record others = hold_of(launch->uuid, testhv_uid() + 1);
 
 	(void)state;
 	end(hv, launch->uuid);
@@ -220,8 +219,7 @@ static void holds_are_released(void **state)
 /* What a start has claimed it may just be about to hold. */
 static void a_hold_is_not_released_from_a_start(void **state)
 {
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-	struct record hold = hold_of(GONE, owner->uid);
+	struct record hold = hold_of(GONE, testhv_uid());
 	char gpus[1][DEVICE_ADDRESS_BYTES] = { FIRST };
 	struct lease_record record = { .name = (char *)"ghost",
 				       .uuid = (char *)GONE,
@@ -319,11 +317,10 @@ static void quarantine_ends_when_the_gpu_answers(void **state)
 /* Whoever may not end the second must not have ended the first. */
 static void all_are_checked_before_any_is_changed(void **state)
 {
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-	struct record own = { .kind = RECORD_DRAINED, .address = FIRST, .uid = owner->uid };
+	struct record own = { .kind = RECORD_DRAINED, .address = FIRST, .uid = testhv_uid() };
 	struct record others = { .kind = RECORD_DRAINED,
 				 .address = "0000:2a:00.0",
-				 .uid = owner->uid + 1 };
+				 .uid = testhv_uid() + 1 };
 
 	(void)state;
 	records_write(&here, &own);

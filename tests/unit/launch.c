@@ -9,13 +9,6 @@
 
 #define UUID "11111111-2222-3333-4444-555555555555"
 
-static unsigned caller_uid(void)
-{
-	CLEANUP(owner) struct owner *owner = owner_of_caller();
-
-	return owner->uid;
-}
-
 static void a_snapshot_is_planned_on(void **state)
 {
 	CLEANUP(scratch) char *scratch = scratch_new();
@@ -201,7 +194,7 @@ static void names_are_started_from_what_libvirt_knows(void **state)
 		CLEANUP(scratch) char *scratch = scratch_new();
 		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 		CLEANUP(text)
-		char *metadata = testhv_metadata(caller_uid() + !known[i].is_mine,
+		char *metadata = testhv_metadata(testhv_uid() + !known[i].is_mine,
 						 known[i].spec == NULL ? "" : known[i].spec);
 		CLEANUP(text)
 		char *xml = testhv_xml("vm", UUID, known[i].is_ours ? metadata : "", "");
@@ -337,7 +330,7 @@ static void a_known_vm_that_fails_is_as_before(void **state)
 {
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text) char *spec = livehost_spec("broken");
-	CLEANUP(text) char *metadata = testhv_metadata(caller_uid(), IN_METADATA("old"));
+	CLEANUP(text) char *metadata = testhv_metadata(testhv_uid(), IN_METADATA("old"));
 	CLEANUP(text) char *xml = testhv_xml("broken", UUID, metadata, "");
 
 	(void)state;
@@ -455,9 +448,7 @@ static void an_edited_definition_is_repaired(void **state)
 	static const struct {
 		const char *from, *to, *problem;
 	} edits[] = {
-		{ "<memballoon",
-		  "<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' "
-		  "bus='0x65' slot='0' function='0'/></source></hostdev><memballoon",
+		{ "<memballoon", TESTHV_HOSTDEV("0x65", "0", "0") "<memballoon",
 		  "0000:65:00.0 was added" },
 		{ "<vcpupin vcpu='0' cpuset='", "<vcpupin vcpu='0' cpuset='1",
 		  "the vCPUs' pins were changed" },

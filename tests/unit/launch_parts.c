@@ -96,8 +96,7 @@ static void set_host(const struct foreseen *it, struct hv *hv)
 	if (!it->no_image)
 		replace("/vm.qcow2", "");
 	if (it->is_anothers) {
-		CLEANUP(owner) struct owner *owner = owner_of_caller();
-		CLEANUP(text) char *metadata = testhv_metadata(owner->uid + 1, "");
+		CLEANUP(text) char *metadata = testhv_metadata(testhv_uid() + 1, "");
 		CLEANUP(text) char *xml = testhv_xml("vm", UUID, metadata, "");
 
 		testhv_define(hv, xml);
@@ -226,10 +225,7 @@ static void give_to_another(void *data, const char *step, const char *says)
 	(void)says;
 	if (!text_equal(step, "start"))
 		return;
-	xml = testhv_xml(
-		"theirs", UUID, "",
-		"<hostdev mode='subsystem' type='pci' managed='yes'><source>"
-		"<address domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>");
+	xml = testhv_xml("theirs", UUID, "", TESTHV_HOSTDEV("0x17", "0", "0"));
 	testhv_define(hv, xml);
 	testhv_start(hv, UUID);
 	at_start(step, FAILHV_REFUSED);

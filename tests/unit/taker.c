@@ -12,9 +12,7 @@
 #define UUID  "11111111-2222-3333-4444-555555555555"
 #define OTHER "11111111-2222-3333-4444-666666666666"
 
-#define HOSTDEV                                                                                    \
-	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
-	"<address domain='0' bus='0x17' slot='0' function='0'/></source></hostdev>"
+#define HOSTDEV TESTHV_HOSTDEV("0x17", "0", "0")
 
 static void an_active_domain_has_what_it_names(void **state)
 {

@@ -85,6 +85,20 @@ static inline char *testhv_xml(const char *name, const char *uuid, const char *i
 			   name, uuid, inside, devices);
 }
 
+/* A device of such a domain: a function of the host. */
+#define TESTHV_HOSTDEV(bus, slot, function)                                                        \
+	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
+	"<address domain='0' bus='" bus "' slot='" slot "' function='" function                    \
+	"'/></source></hostdev>"
+
+/* Whoever runs the test. */
+static inline unsigned testhv_uid(void)
+{
+	CLEANUP(owner) struct owner *owner = owner_of_caller();
+
+	return owner->uid;
+}
+
 /* gpuvm's metadata of a VM of @uid, with more in it. The caller frees. */
 static inline char *testhv_metadata(unsigned uid, const char *more)
 {

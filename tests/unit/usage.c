@@ -8,9 +8,7 @@
 /* A live host that keeps no records: what is taken comes from libvirt and the leases. */
 static const struct root live = { .dir = (char *)"/nonexistent", .live = true };
 
-#define HOSTDEV(bus)                                                                               \
-	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"                              \
-	"<address domain='0' bus='" bus "' slot='0' function='0'/></source></hostdev>"
+#define HOSTDEV(bus) TESTHV_HOSTDEV(bus, "0", "0")
 #define INTERFACE(bus)                                                                             \
 	"<interface type='hostdev' managed='yes'><source>"                                         \
 	"<address type='pci' domain='0' bus='" bus                                                 \
