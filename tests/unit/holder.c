@@ -4,8 +4,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "tests/unit/hosts.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/processes.h"
 #include "topo/console.h"
 #include "topo/holder_internal.h"
 
@@ -14,12 +13,8 @@
 #define PCI   "sys/bus/pci/devices/"
 #define UUID  "11111111-2222-3333-4444-555555555555"
 
-#define PROCESS(pid, name, flags)                                                                  \
-	"proc/" pid "/stat\t" pid " (" name ") S 1 1 1 0 -1 " flags                                \
-	" 1 2 3 4 5 6 7 8 20 0 1 0 5000 1 2\n"                                                     \
-	"proc/" pid "/fd/\n"
-#define USER   "4194304"
-#define KERNEL "2129984"
+#define PROCESS(name) PROCESSES_WITH_FILES("812", name, PROCESSES_USER)
+#define SLEEP         PROCESSES_SLEEP
 
 /* Numbers that no real host gives, should a reader look past the root. */
 #define HOST                                                                                       \
@@ -52,13 +47,6 @@ static void sample_init(struct sample *sample, const char *driver, bool is_boot_
 				    .member_count = 2 };
 }
 
-static void link_file(const struct root *root, const char *pid, const char *fd, const char *target)
-{
-	CLEANUP(text) char *path = text_format("%s/proc/%s/fd/%s", root->dir, pid, fd);
-
-	assert_int_equal(symlink(target, path), 0);
-}
-
 struct held {
 	const char *about;
 	const char *lines;     /* of the host, behind HOST */
@@ -69,8 +57,6 @@ struct held {
 	enum holder_kind kind;
 	const char *who, *what, *remedy;
 };
-
-#define SLEEP PROCESS("812", "sleep", USER)
 
 static const struct held cases[] = {
 	{ .about = "nobody", .lines = "" },
@@ -85,7 +71,7 @@ static const struct held cases[] = {
 	  "has /dev/vfio/177 open",
 	  "end it: sudo kill 812" },
 	{ "its group, by QEMU",
-	  PROCESS("812", "qemu-system-x86", USER),
+	  PROCESS("qemu-system-x86"),
 	  NULL,
 	  { "/dev/vfio/177" },
 	  false,
@@ -158,7 +144,7 @@ static const struct held cases[] = {
 	  "has /dev/accel/accel77 open",
 	  "end it: " },
 	{ "its sound",
-	  PROCESS("812", "wireplumber", USER),
+	  PROCESS("wireplumber"),
 	  "nouveau",
 	  { "/dev/snd/controlC77" },
 	  false,
@@ -168,7 +154,7 @@ static const struct held cases[] = {
 	  "has /dev/snd/controlC77 open",
 	  "keep the desktop's sound off it: sudo driverctl set-override " SOUND " vfio-pci" },
 	{ "a session",
-	  PROCESS("812", "systemd-logind", USER),
+	  PROCESS("systemd-logind"),
 	  "amdgpu",
 	  { "/dev/dri/card77" },
 	  false,
@@ -236,7 +222,7 @@ static const struct held cases[] = {
 	  .driver = "nvidia",
 	  .opened = { "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-modeset" } },
 	{ "its persistence daemon",
-	  PROCESS("812", "nvidia-persiste", USER),
+	  PROCESS("nvidia-persiste"),
 	  "nvidia",
 	  { "/dev/nvidia0" },
 	  false,
@@ -246,11 +232,11 @@ static const struct held cases[] = {
 	  "has /dev/nvidia open",
 	  "sudo systemctl stop nvidia-persistenced" },
 	{ .about = "a kernel thread",
-	  .lines = PROCESS("812", "kworker/u:0", KERNEL),
+	  .lines = PROCESSES_WITH_FILES("812", "kworker/u:0", PROCESSES_KERNEL),
 	  .driver = "nouveau",
 	  .opened = { "/dev/dri/card77" } },
 	{ "a name of its own choice",
-	  PROCESS("812", "a) S (b \x1b[1m", USER),
+	  PROCESS("a) S (b \x1b[1m"),
 	  "nouveau",
 	  { "/dev/dri/card77" },
 	  false,
@@ -320,6 +306,8 @@ static const struct held cases[] = {
 
 static void each_holder_is_seen_and_named(void **state)
 {
+	static const char *const descriptors[] = { "0", "1", "20" };
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct held *held = &cases[i];
@@ -335,8 +323,8 @@ static void each_holder_is_seen_and_named(void **state)
 		sample_init(&sample, held->driver, held->is_boot_vga);
 		console_read(root,
 			     &(struct device_list){ .devices = &sample.gpu_device, .count = 1 });
-		for (size_t j = 0; j < COUNT(held->opened) && held->opened[j] != NULL; j++)
-			link_file(root, "812", j == 0 ? "0" : j == 1 ? "1" : "20", held->opened[j]);
+		for (size_t j = 0; j < COUNT(descriptors) && held->opened[j] != NULL; j++)
+			processes_open(root->dir, "812", descriptors[j], held->opened[j]);
 		list = holder_list_read(root, &gpu, 1);
 		free(sample.gpu_device.firmware_framebuffer);
 		sample.gpu_device.firmware_framebuffer = NULL;
@@ -376,7 +364,7 @@ static void a_raw_disk_is_seen(void **state)
 	CLEANUP(holder_list) struct holder_list *list = NULL;
 
 	(void)state;
-	link_file(root, "812", "0", "/dev/sdx1");
+	processes_open(root->dir, "812", "0", "/dev/sdx1");
 	list = holder_list_read(root, &gpus, 1);
 	assert_int_equal(list->count, 1);
 	assert_string_equal(list->holders[0].what, "has /dev/sdx1 open");
@@ -385,8 +373,9 @@ static void a_raw_disk_is_seen(void **state)
 static void all_processes_are_asked_once(void **state)
 {
 	CLEANUP(root)
-	struct root *root = hosts_write("many", HOST SLEEP PROCESS("9", "first", USER)
-							PROCESS("1000", "last", USER));
+	struct root *root = hosts_write(
+		"many", HOST SLEEP PROCESSES_WITH_FILES("9", "first", PROCESSES_USER)
+				PROCESSES_WITH_FILES("1000", "last", PROCESSES_USER));
 	CLEANUP(holder_list) struct holder_list *list = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 	struct sample sample;
@@ -394,10 +383,10 @@ static void all_processes_are_asked_once(void **state)
 
 	(void)state;
 	sample_init(&sample, "nouveau", false);
-	link_file(root, "9", "0", "/dev/dri/card77");
-	link_file(root, "9", "1", "/dev/snd/controlC77");
-	link_file(root, "9", "2", "/dev/dri/card77");
-	link_file(root, "1000", "0", "/dev/vfio/177");
+	processes_open(root->dir, "9", "0", "/dev/dri/card77");
+	processes_open(root->dir, "9", "1", "/dev/snd/controlC77");
+	processes_open(root->dir, "9", "2", "/dev/dri/card77");
+	processes_open(root->dir, "1000", "0", "/dev/vfio/177");
 	list = holder_list_read(root, gpus, 2);
 	assert_int_equal(list->count, 3);
 	assert_int_equal(list->holders[0].pid, 9);
@@ -447,11 +436,11 @@ static void what_the_caller_may_not_see_is_counted(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(sockets); i++) {
 		CLEANUP(text)
-		char *lines = text_format("%s%s", HOST PROCESS("812", OTHERS, USER), sockets[i]);
+		char *lines = text_format("%s%s", HOST PROCESS(OTHERS), sockets[i]);
 		CLEANUP(root) struct root *root = hosts_write("closed", lines);
 		CLEANUP(text) char *folder = text_format("%s/proc/812/fd", root->dir);
 
-		link_file(root, "812", "0", "/dev/dri/card77");
+		processes_open(root->dir, "812", "0", "/dev/dri/card77");
 		assert_int_equal(chmod(folder, 0), 0);
 		assert_int_equal(scratch_as(scratch_is_root() ? SCRATCH_NOBODY : 0,
 					    others_are_not_checked, root),

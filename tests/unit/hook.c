@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "tests/unit/hosts.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/processes.h"
 
 #define GPU   "0000:17:00.0"
 #define SOUND "0000:17:00.1"
@@ -307,22 +306,17 @@ static void xml_is_judged_on_a_host(void **state)
 
 	CLEANUP(scratch) char *leases = scratch_new();
 	CLEANUP(root) struct root *root = hosts_open("gpu8");
-	CLEANUP(text)
-	char *process = text_format(
-		"mkdir -p '%s/proc/812/fd'; echo '812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 "
-		"5 6 7 8 20 0 1 0 5 1' >'%s/proc/812/stat'",
-		root->dir, root->dir);
 	CLEANUP(text) char *file = text_format("%s/proc/812/fd/3", root->dir);
 
 	(void)state;
-	assert_int_equal(system(process), 0);
+	processes_add_sleep(root->dir);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		CLEANUP(fail) struct fail fail = { 0 };
 
 		print_message("  %s\n", cases[i].about);
 		unlink(file);
 		if (cases[i].opened != NULL)
-			assert_int_equal(symlink(cases[i].opened, file), 0);
+			processes_open(root->dir, "812", "3", cases[i].opened);
 		assert_int_equal(hook_check(root, leases, cases[i].xml, &fail),
 				 cases[i].veto == FAIL_NONE ? 0 : -1);
 		if (cases[i].veto != FAIL_NONE)

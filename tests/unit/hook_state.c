@@ -3,17 +3,12 @@
 
 #include <string.h>
 
-#include "tests/unit/hosts.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/processes.h"
 
 #define IN_2100 "4102444800"
 
-#define DAEMON(pid, name, uid, ticks)                                                              \
-	"proc/" pid "/stat\t" pid " (" name                                                        \
-	") S 1 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 " ticks " 1 2\n"                          \
-	"proc/" pid "/status\tName:\\t" name "\\nUid:\\t" uid "\\t" uid "\\t" uid "\\t" uid "\n"
-
-#define BOOTED(at) "proc/stat\tcpu 1 2\\nbtime " at "\\nprocesses 5\n"
+#define DAEMON(name) PROCESSES_DAEMON("812", name, "0", "500")
+#define BOOTED(at)   "proc/stat\tcpu 1 2\\nbtime " at "\\nprocesses 5\n"
 
 struct state {
 	const char *about, *lines;
@@ -23,48 +18,45 @@ struct state {
 };
 
 static const struct state states[] = {
-	{ "all is well", BOOTED(IN_2100) DAEMON("812", "libvirtd", "0", "500"), 0755, 0755,
-	  HOOK_ACTIVE, NULL, NULL },
-	{ "the daemon of one driver", BOOTED(IN_2100) DAEMON("812", "virtqemud", "0", "500"), 0755,
-	  0755, HOOK_ACTIVE, NULL, NULL },
-	{ "no hook", BOOTED(IN_2100) DAEMON("812", "virtqemud", "0", "500"), -1, 0755, HOOK_ABSENT,
+	{ "all is well", BOOTED(IN_2100) DAEMON("libvirtd"), 0755, 0755, HOOK_ACTIVE, NULL, NULL },
+	{ "the daemon of one driver", BOOTED(IN_2100) DAEMON("virtqemud"), 0755, 0755, HOOK_ACTIVE,
+	  NULL, NULL },
+	{ "no hook", BOOTED(IN_2100) DAEMON("virtqemud"), -1, 0755, HOOK_ABSENT,
 	  "50-gpuvm does not exist", "sudo systemctl restart virtqemud" },
 	{ "no hook, no daemon", BOOTED(IN_2100), -1, 0755, HOOK_ABSENT, "50-gpuvm does not exist",
 	  "sudo install -D -m 0755 /usr/share/doc/gpuvm/examples/50-gpuvm" },
-	{ "switched off", BOOTED(IN_2100) DAEMON("812", "libvirtd", "0", "500"), 0644, 0755,
-	  HOOK_NOT_EXECUTABLE, "not an executable file", "sudo chmod 0755" },
-	{ "gpuvm is elsewhere", BOOTED(IN_2100) DAEMON("812", "libvirtd", "0", "500"), 0755, -1,
+	{ "switched off", BOOTED(IN_2100) DAEMON("libvirtd"), 0644, 0755, HOOK_NOT_EXECUTABLE,
+	  "not an executable file", "sudo chmod 0755" },
+	{ "gpuvm is elsewhere", BOOTED(IN_2100) DAEMON("libvirtd"), 0755, -1, HOOK_WITHOUT_PROGRAM,
+	  "/usr/bin/gpuvm", "sudo install -m 0755" },
+	{ "gpuvm does not run", BOOTED(IN_2100) DAEMON("libvirtd"), 0755, 0644,
 	  HOOK_WITHOUT_PROGRAM, "/usr/bin/gpuvm", "sudo install -m 0755" },
-	{ "gpuvm does not run", BOOTED(IN_2100) DAEMON("812", "libvirtd", "0", "500"), 0755, 0644,
-	  HOOK_WITHOUT_PROGRAM, "/usr/bin/gpuvm", "sudo install -m 0755" },
-	{ "newer than the daemon", BOOTED("1000") DAEMON("812", "libvirtd", "0", "500"), 0755, 0755,
+	{ "newer than the daemon", BOOTED("1000") DAEMON("libvirtd"), 0755, 0755,
 	  HOOK_NEWER_THAN_DAEMON, "newer than the running libvirtd",
 	  "sudo systemctl restart libvirtd" },
 	{ "newer than one of two daemons",
-	  BOOTED("1000") DAEMON("9", "libvirtd", "0", "500000000000")
-		  DAEMON("812", "virtqemud", "0", "500"),
+	  BOOTED("1000") PROCESSES_DAEMON("9", "libvirtd", "0", "500000000000") DAEMON("virtqemud"),
 	  0755, 0755, HOOK_NEWER_THAN_DAEMON, "newer than the running virtqemud",
 	  "sudo systemctl restart virtqemud" },
 	{ "older than a daemon that started long after the boot",
-	  BOOTED("1000") DAEMON("812", "libvirtd", "0", "500000000000"), 0755, 0755, HOOK_ACTIVE,
-	  NULL, NULL },
-	{ "a user's own daemon", BOOTED(IN_2100) DAEMON("812", "libvirtd", "1000", "500"), 0755,
-	  0755, HOOK_DAEMON_NOT_SEEN, "not seen", "sudo systemctl restart libvirtd" },
-	{ "when is not known", DAEMON("812", "libvirtd", "0", "500"), 0755, 0755,
-	  HOOK_NEWER_THAN_DAEMON, "newer", "restart libvirtd" },
+	  BOOTED("1000") PROCESSES_DAEMON("812", "libvirtd", "0", "500000000000"), 0755, 0755,
+	  HOOK_ACTIVE, NULL, NULL },
+	{ "a user's own daemon", BOOTED(IN_2100) PROCESSES_DAEMON("812", "libvirtd", "1000", "500"),
+	  0755, 0755, HOOK_DAEMON_NOT_SEEN, "not seen", "sudo systemctl restart libvirtd" },
+	{ "when is not known", DAEMON("libvirtd"), 0755, 0755, HOOK_NEWER_THAN_DAEMON, "newer",
+	  "restart libvirtd" },
 };
 
 /* The file @name below @root, with this mode; -1: none. */
 static void make(const struct root *root, const char *name, int mode)
 {
 	CLEANUP(text) char *path = text_format("%s%s", root->dir, name);
-	CLEANUP(text)
-	char *folder = text_format("mkdir -p '%.*s'", (int)(strrchr(path, '/') - path), path);
+	CLEANUP(text) char *folder = text_format("%.*s", (int)(strrchr(path, '/') - path), path);
 	CLEANUP(file) FILE *file = NULL;
 
 	if (mode < 0)
 		return;
-	assert_int_equal(system(folder), 0);
+	scratch_make_directories(folder);
 	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_int_equal(chmod(path, (mode_t)mode), 0);
@@ -103,8 +95,7 @@ static int is_not_visible(const void *data)
 static void a_closed_folder_tells_nothing(void **state)
 {
 	CLEANUP(root)
-	struct root *root = hosts_write("closed", "sys/\n" BOOTED(IN_2100)
-							  DAEMON("812", "libvirtd", "0", "500"));
+	struct root *root = hosts_write("closed", "sys/\n" BOOTED(IN_2100) DAEMON("libvirtd"));
 	CLEANUP(text) char *folder = text_format("%s/etc/libvirt", root->dir);
 
 	(void)state;

@@ -154,22 +154,11 @@ static void refuse_start(void *data, const char *step, const char *says)
 	at_start(step, FAILHV_REFUSED);
 }
 
-static void make_directories(const char *path)
-{
-	CLEANUP(text) char *command = text_format("%s/", path);
-
-	for (char *at = strchr(command + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-		*at = '\0';
-		(void)mkdir(command, 0755);
-		*at = '/';
-	}
-}
-
 /* The UEFI variables that were there before a start are not its to delete; nor what cannot be looked at. */
 static void nvram_that_was_there_is_kept(void **state)
 {
 	(void)state;
-	make_directories(NVRAM);
+	scratch_make_directories(NVRAM);
 	for (int i = 0; i < 3; i++) {
 		CLEANUP(fail) struct fail fail = { 0 };
 		bool kept;

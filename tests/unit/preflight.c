@@ -8,7 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include "tests/unit/hosts.h"
+#include "tests/unit/processes.h"
 #include "tests/unit/testhv.h"
 
 #define QEMU_ID   64055
@@ -17,12 +17,11 @@
 #define GPU       "0000:17:00.0"
 #define SOUND     "0000:17:00.1"
 
-#define PROCESS(name) "812 (" name ") S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"
-#define SLEEP         "proc/812/fd/\nproc/812/stat\t" PROCESS("sleep")
 /* The hook is active: the daemon starts in the year 2100, long after the hook was installed. */
 #define HOOKED                                                                                     \
-	"sys/\nproc/stat\tbtime 4102444800\nproc/812/stat\t" PROCESS(                              \
-		"libvirtd") "proc/812/status\tUid:\\t0\nusr/bin/gpuvm\t\netc/libvirt/hooks/qemu.d/50-gpuvm\t\n"
+	"sys/\nproc/stat\tbtime 4102444800\n"                                                      \
+	"usr/bin/gpuvm\t\netc/libvirt/hooks/qemu.d/50-gpuvm\t\n" PROCESSES_DAEMON(                 \
+		"812", "libvirtd", "0", "500")
 
 /* The account that QEMU runs as, on whatever machine the test runs; GPUVM_TEST_NO_QEMU: none. */
 struct passwd *getpwnam(const char *name)
@@ -438,12 +437,12 @@ static void a_gpu_in_use_or_unsafe_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		CLEANUP(text) char *lines = text_format("sys/bus/\n" SLEEP "%s", cases[i].lines);
+		CLEANUP(text)
+		char *lines = text_format("sys/bus/\n" PROCESSES_SLEEP "%s", cases[i].lines);
 		CLEANUP(root) struct root *root = hosts_write("held", lines);
-		CLEANUP(text) char *file = text_format("%s/proc/812/fd/3", root->dir);
 		CLEANUP(fail) struct fail fail = { 0 };
 
-		assert_int_equal(symlink(cases[i].opened, file), 0);
+		processes_open(root->dir, "812", "3", cases[i].opened);
 		assert_int_equal(preflight_member(root, &member, &fail),
 				 cases[i].kind == FAIL_NONE ? 0 : -1);
 		if (cases[i].kind != FAIL_NONE)

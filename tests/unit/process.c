@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "topo/process.h"
 
-#include "tests/unit/hosts.h"
+#include "tests/unit/processes.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
-#define STAT(pid, flags)                                                                           \
-	"proc/" pid "/stat\t" pid " (p" pid ") S 1 1 1 0 -1 " flags                                \
-	" 1 2 3 4 5 6 7 8 20 0 1 0 5000 1 2\n"
-#define USER   "4194304"
-#define KERNEL "2129984"
+#define USER(pid)   PROCESSES_BARE(pid, "p" pid, PROCESSES_USER)
+#define KERNEL(pid) PROCESSES_BARE(pid, "p" pid, PROCESSES_KERNEL)
 
 /* Kernel threads are told by their own flags, or passed over where kthreadd says that they are its children. */
 static void kernel_threads_are_left_out(void **state)
@@ -17,21 +14,16 @@ static void kernel_threads_are_left_out(void **state)
 	static const struct {
 		const char *name, *lines, *pids;
 	} cases[] = {
-		{ "flags",
-		  "sys/\n" STAT("1", USER) STAT("2", KERNEL) STAT("15", KERNEL) STAT("812", USER),
-		  "1 812 " },
+		{ "flags", "sys/\n" USER("1") KERNEL("2") KERNEL("15") USER("812"), "1 812 " },
 		{ "children",
-		  "sys/\n" STAT("1", USER)
-			  STAT("2", KERNEL) "proc/2/task/2/children\t3 15 4711 \n" STAT("15", USER)
-				  STAT("81", USER) STAT("471", USER),
+		  "sys/\n" USER("1") KERNEL("2") "proc/2/task/2/children\t3 15 4711 \n" USER("15")
+			  USER("81") USER("471"),
 		  "1 81 471 " },
 		{ "container",
-		  "sys/\n" STAT("1", USER)
-			  STAT("2", USER) "proc/2/task/2/children\t15\n" STAT("15", USER),
+		  "sys/\n" USER("1") USER("2") "proc/2/task/2/children\t15\n" USER("15"),
 		  "1 2 15 " },
 		{ "garbage",
-		  "sys/\n" STAT("2", KERNEL) "proc/2/task/2/children\tx -1 99999999999 1x\n" STAT(
-			  "1", USER),
+		  "sys/\n" KERNEL("2") "proc/2/task/2/children\tx -1 99999999999 1x\n" USER("1"),
 		  "1 " },
 	};
 

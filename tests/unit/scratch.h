@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -56,6 +57,18 @@ static inline char *scratch_write(const char *directory, const char *name, const
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	return path;
+}
+
+/* @path, and what leads to it. */
+static inline void scratch_make_directories(const char *path)
+{
+	CLEANUP(text) char *part = text_format("%s/", path);
+
+	for (char *at = strchr(part + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		(void)mkdir(part, 0755);
+		*at = '/';
+	}
 }
 
 static inline bool scratch_become(uid_t uid)

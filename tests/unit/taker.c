@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/taker.h"
 
-#include <sys/stat.h>
-
-#include "tests/unit/hosts.h"
+#include "tests/unit/processes.h"
 #include "tests/unit/testhv.h"
 #include "vmm/lease.h"
 
@@ -97,22 +95,14 @@ static void a_process_with_vfio_open_has_it(void **state)
 	CLEANUP(text)
 	char *group = root_link_name(root, "/sys/bus/pci/devices/" GPU "/iommu_group");
 	CLEANUP(text) char *device = text_format("/dev/vfio/%s", group);
-	CLEANUP(text) char *fds = root_path(root, "/proc/812/fd");
-	CLEANUP(text) char *fd = root_path(root, "/proc/812/fd/7");
-	CLEANUP(text) char *process = root_path(root, "/proc/812");
-	CLEANUP(text) char *proc = root_path(root, "/proc");
 	CLEANUP(taker_list) struct taker_list *before = NULL;
 	CLEANUP(taker_list) struct taker_list *after = NULL;
 
 	(void)state;
 	before = taker_list_read(root, NULL, NULL, "/nonexistent", NULL);
 	assert_false(taker_has(before, GPU));
-	(void)mkdir(proc, 0755);
-	assert_int_equal(mkdir(process, 0755), 0);
-	assert_int_equal(mkdir(fds, 0755), 0);
-	free(scratch_write(process, "stat",
-			   "812 (qemu) S 1 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 5000 1 2\n"));
-	assert_int_equal(symlink(device, fd), 0);
+	processes_add_sleep(root->dir);
+	processes_open(root->dir, "812", "7", device);
 	after = taker_list_read(root, NULL, NULL, "/nonexistent", NULL);
 	assert_true(taker_has(after, GPU));
 	assert_true(after->is_complete);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tests/unit/livehost.h"
+#include "tests/unit/processes.h"
 #include "topo/holder.h"
 
 /* Who has GPUs beside libvirt: words go around them, addresses do not. */
@@ -16,8 +17,6 @@
 	PCI address "/vendor\t0x10de\n" PCI address "/device\t0x2330\n" PCI address                \
 		    "/class\t0x030200\n" PCI address "/resource\t0x0 0x0 0x0\n" PCI address        \
 		    "/iommu_group -> ../../../../kernel/iommu_groups/" group "\n"
-#define SLEEP                                                                                      \
-	"proc/812/fd/\nproc/812/stat\t812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"
 
 struct view {
 	struct root *root;
@@ -28,13 +27,11 @@ struct view {
 
 static void view_open(struct view *view, const char *opened)
 {
-	CLEANUP(text) char *file = NULL;
 	struct fail fail = { 0 };
 
-	*view = (struct view){ .root = hosts_write("users",
-						   CARD(FIRST, "17") CARD(SECOND, "18") SLEEP) };
-	file = text_format("%s/proc/812/fd/3", view->root->dir);
-	assert_int_equal(symlink(opened, file), 0);
+	*view = (struct view){ .root = hosts_write("users", CARD(FIRST, "17") CARD(SECOND, "18")
+								    PROCESSES_SLEEP) };
+	processes_open(view->root->dir, "812", "3", opened);
 	assert_int_equal(device_list_read(view->root, &view->devices, &fail), 0);
 	view->host.devices = view->devices;
 	view->host.gpus = gpu_list_build(view->devices);
@@ -130,10 +127,10 @@ static char *planned(const char *spec, char **ret_refused)
 
 static void hold(unsigned group)
 {
+	CLEANUP(text) char *fd = text_format("%u", group);
 	CLEANUP(text) char *target = text_format("/dev/vfio/%u", group);
-	CLEANUP(text) char *file = text_format("/proc/812/fd/%u", group);
 
-	(void)!symlink(target, file);
+	processes_open("", "812", fd, target);
 }
 
 /* The host has its GPUs in groups 20, 22, ... */
@@ -149,10 +146,7 @@ static void a_plan_goes_around_users(void **state)
 	(void)state;
 	assert_string_equal(first, FIRST);
 	assert_null(refused);
-	assert_int_equal(mkdir("/proc/812", 0755), 0);
-	assert_int_equal(mkdir("/proc/812/fd", 0755), 0);
-	free(scratch_write("/proc/812", "stat",
-			   "812 (sleep) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2\n"));
+	processes_add_sleep("");
 	hold(20);
 	second = planned(spec, &refused);
 	assert_string_not_equal(second, first);
