@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/keep.h"
 
+#include "tests/unit/leases.h"
 #include "tests/unit/livehost.h"
 #include "vmm/finish.h"
 
@@ -220,25 +221,17 @@ static void holds_are_released(void **state)
 static void a_hold_is_not_released_from_a_start(void **state)
 {
 	struct record hold = hold_of(GONE, testhv_uid());
-	char gpus[1][DEVICE_ADDRESS_BYTES] = { FIRST };
-	struct lease_record record = { .name = (char *)"ghost",
-				       .uuid = (char *)GONE,
-				       .gpus = gpus,
-				       .gpu_count = 1,
-				       .cpus = hwloc_bitmap_alloc() };
-	struct lease_gate *gate = NULL;
-	struct lease_claim *claim = NULL;
+	const struct leases_claimer ghost = { LIVEHOST_LEASES, "ghost", GONE, { FIRST } };
+	struct lease_claim *claim;
 	struct fail fail = { 0 };
 
 	(void)state;
 	records_write(&here, &hold);
-	assert_int_equal(lease_open(LIVEHOST_LEASES, 1000, &gate, &fail), 0);
-	assert_int_equal(lease_take(gate, &record, &claim, &fail), 0);
-	lease_close(gate);
+	claim = leases_claim(&ghost, &fail);
+	assert_non_null(claim);
 	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"ghost\" is being started");
 	assert_records("held " FIRST " ghost");
 	lease_release(claim);
-	hwloc_bitmap_free(record.cpus);
 	/* And if that start dies, its hold is nobody's. */
 	assert_done(keep_release, &mine, FIRST, KEEP_WAS_NOT_HELD);
 	assert_records("");

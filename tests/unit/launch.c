@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "tests/unit/leases.h"
 #include "tests/unit/livehost.h"
 #include "tests/unit/nodedev.h"
 
@@ -364,41 +365,14 @@ static void checks_come_before_changes(void **state)
 	}
 }
 
-/* A start under way in another process: of @name, with @gpu. */
-struct other {
-	const char *name, *gpu;
-};
-
-static int hold(const void *data)
-{
-	const struct other *other = data;
-	char gpus[1][DEVICE_ADDRESS_BYTES] = { "" };
-	struct lease_record record = { .name = (char *)other->name,
-				       .user = (char *)"bob",
-				       .pid = 4711,
-				       .gpus = gpus,
-				       .gpu_count = 1,
-				       .cpus = hwloc_bitmap_alloc() };
-	struct lease_claim *claim = NULL;
-	struct lease_gate *gate = NULL;
-	struct fail fail = { 0 };
-	int result;
-
-	snprintf(gpus[0], sizeof gpus[0], "%s", other->gpu);
-	if (lease_open(LIVEHOST_LEASES, 1000, &gate, &fail) < 0)
-		return -1;
-	result = lease_take(gate, &record, &claim, &fail);
-	lease_close(gate);
-	return result;
-}
-
 static void a_start_under_way_is_respected(void **state)
 {
-	const struct other same_gpu = { "other", "0000:17:00.0" };
-	const struct other same_name = { "vm", "0000:17:00.0" };
+	const struct leases_claimer same_gpu = { LIVEHOST_LEASES, "other", NULL, { NODEDEV_GPU } };
+	const struct leases_claimer same_name = { LIVEHOST_LEASES, "vm", NULL, { NODEDEV_GPU } };
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	CLEANUP(text) char *spec = livehost_spec("vm");
-	struct scratch_process *process = scratch_spawn(hold, &same_name);
+	struct scratch_process *process = scratch_spawn(leases_hold, &same_name);
+	CLEANUP(text) char *by = text_format("by alice (pid %d)", (int)process->pid);
 	CLEANUP(launch) struct launch *busy = NULL;
 	CLEANUP(launch) struct launch *launch = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
@@ -406,11 +380,11 @@ static void a_start_under_way_is_respected(void **state)
 	(void)state;
 	assert_non_null(hv);
 	assert_int_equal(launch_start(&live, spec, &busy, &fail), -1);
-	assert_fails(&fail, FAIL_BUSY, "by bob (pid 4711)");
+	assert_fails(&fail, FAIL_BUSY, by);
 	scratch_kill(process);
-	process = scratch_spawn(hold, &same_gpu);
+	process = scratch_spawn(leases_hold, &same_gpu);
 	launch = livehost_start(spec);
-	assert_string_not_equal(launch->placement->gpus[0].gpu->device->address, "0000:17:00.0");
+	assert_string_not_equal(launch->placement->gpus[0].gpu->device->address, NODEDEV_GPU);
 	assert_int_equal(livehost_claims(), 1);
 	scratch_kill(process);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/taker.h"
 
+#include "tests/unit/leases.h"
 #include "tests/unit/processes.h"
 #include "tests/unit/testhv.h"
-#include "vmm/lease.h"
 
 #define GPU   "0000:17:00.0"
 #define SOUND "0000:17:00.1"
@@ -69,19 +69,13 @@ static void a_claim_is_for_the_slot(void **state)
 {
 	CLEANUP(root) struct root *root = hosts_write("nothing", "sys/\n");
 	CLEANUP(scratch) char *leases = scratch_new();
-	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
-	CLEANUP(lease_claim) struct lease_claim *claim = NULL;
-	CLEANUP(taker_list) struct taker_list *list = NULL;
-	char gpus[1][DEVICE_ADDRESS_BYTES] = { GPU };
-	struct lease_record record = {
-		.name = (char *)"vm", .gpus = gpus, .gpu_count = 1, .cpus = hwloc_bitmap_alloc()
-	};
+	const struct leases_claimer start = { leases, "vm", NULL, { GPU } };
 	struct fail fail = { 0 };
+	CLEANUP(lease_claim) struct lease_claim *claim = leases_claim(&start, &fail);
+	CLEANUP(taker_list) struct taker_list *list = NULL;
 
 	(void)state;
-	assert_int_equal(lease_open(leases, 0, &gate, &fail), 0);
-	assert_int_equal(lease_take(gate, &record, &claim, &fail), 0);
-	hwloc_bitmap_free(record.cpus);
+	assert_non_null(claim);
 	list = taker_list_read(root, NULL, NULL, leases, NULL);
 	assert_true(taker_has(list, GPU));
 	assert_true(taker_has(list, SOUND));
