@@ -71,9 +71,8 @@ static struct hv *set(const struct scene *scene)
 	free(livehost_spec(scene->name));
 	if (scene->is_known) {
 		CLEANUP(text)
-		char *spec = text_format("<g:spec file='vm.ini' directory='/'>%s</g:spec>",
-					 LIVEHOST_SPEC("vm", "/vm.qcow2"));
-		CLEANUP(text) char *metadata = testhv_metadata(testhv_uid(), spec);
+		char *metadata = testhv_metadata(
+			testhv_uid(), LIVEHOST_METADATA(LIVEHOST_SPEC("vm", "/vm.qcow2")));
 		CLEANUP(text) char *xml = testhv_xml(scene->name, UUID, metadata, "");
 
 		testhv_define(hv, xml);

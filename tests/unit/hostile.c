@@ -260,9 +260,8 @@ static void a_vm_renamed_to_a_command_is_one_word(void **state)
 	for (size_t i = 0; i < COUNT(names); i++) {
 		CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 		CLEANUP(text)
-		char *metadata = testhv_metadata(
-			testhv_uid(), "<g:spec file='vm.ini' directory='/'>" LIVEHOST_SPEC(
-					      "vm", "a") "</g:spec>");
+		char *metadata = testhv_metadata(testhv_uid(),
+						 LIVEHOST_METADATA(LIVEHOST_SPEC("vm", "a")));
 		CLEANUP(text) char *name = text_format("<![CDATA[%s]]>", names[i]);
 		CLEANUP(text)
 		char *xml = testhv_xml(name, "11111111-2222-3333-4444-555555555555", metadata, "");

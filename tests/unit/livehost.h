@@ -39,6 +39,9 @@ virDomainPtr virDomainDefineXMLFlags(virConnectPtr connection, const char *xml, 
 	return virDomainDefineXML(connection, text);
 }
 
+/* In gpuvm's metadata: what the VM was started from. */
+#define LIVEHOST_METADATA(spec) "<g:spec file='vm.ini' directory='/'>" spec "</g:spec>"
+
 static inline struct launch_options livehost_options(void)
 {
 	return (struct launch_options){ .uri = TESTHV, .lease_directory = LIVEHOST_LEASES };

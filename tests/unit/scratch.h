@@ -48,14 +48,21 @@ static inline void scratch_free(char *directory)
 }
 CLEANUP_DEFINE(scratch, char, scratch_free)
 
-/* DIRECTORY/NAME with @text in it; the path. The caller frees. */
-static inline char *scratch_write(const char *directory, const char *name, const char *text)
+/* The file @path has @text in it. */
+static inline void scratch_fill(const char *path, const char *text)
 {
-	char *path = text_format("%s/%s", directory, name);
 	CLEANUP(file) FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
+}
+
+/* DIRECTORY/NAME with @text in it; the path. The caller frees. */
+static inline char *scratch_write(const char *directory, const char *name, const char *text)
+{
+	char *path = text_format("%s/%s", directory, name);
+
+	scratch_fill(path, text);
 	return path;
 }
 
