@@ -2,50 +2,17 @@
 #include "topo/holder.h"
 
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "tests/unit/processes.h"
+#include "tests/unit/holders.h"
 #include "topo/console.h"
-#include "topo/holder_internal.h"
 
-#define GPU   "0000:17:00.0"
-#define SOUND "0000:17:00.1"
-#define PCI   "sys/bus/pci/devices/"
+#define GPU   HOLDERS_GPU
+#define SOUND HOLDERS_SOUND
+#define PCI   HOLDERS_PCI
 #define UUID  "11111111-2222-3333-4444-555555555555"
 
 #define PROCESS(name) PROCESSES_WITH_FILES("812", name, PROCESSES_USER)
 #define SLEEP         PROCESSES_SLEEP
-
-/* Numbers that no real host gives, should a reader look past the root. */
-#define HOST                                                                                       \
-	PCI GPU "/drm/card77/dev\t226:77\n" PCI GPU "/drm/renderD177/dev\t226:177\n" PCI GPU       \
-		"/drm/card77-DP-1/status\tdisconnected\n" PCI GPU                                  \
-		"/graphics/fb7/dev\t29:7\n" PCI GPU "/vfio-dev/vfio77/dev\t511:77\n" PCI GPU       \
-		"/accel/accel77/dev\t261:77\n" PCI SOUND                                           \
-		"/sound/card77/controlC77/dev\t116:77\n" PCI SOUND "/sound/card77/id\tHDMI\n"
-
-/* A group of two: a GPU with its sound. */
-struct sample {
-	struct device gpu_device, sound_device;
-	struct gpu_member members[2];
-	struct gpu gpu;
-};
-
-static void sample_init(struct sample *sample, const char *driver, bool is_boot_vga)
-{
-	*sample = (struct sample){
-		.gpu_device = { .address = GPU,
-				.driver = (char *)driver,
-				.iommu_group = 177,
-				.is_boot_vga = is_boot_vga },
-		.sound_device = { .address = SOUND, .function = 1, .iommu_group = 177 },
-	};
-	sample->members[0] = (struct gpu_member){ &sample->gpu_device, GPU_MEMBER_FUNCTION };
-	sample->members[1] = (struct gpu_member){ &sample->sound_device, GPU_MEMBER_FUNCTION };
-	sample->gpu = (struct gpu){ .device = &sample->gpu_device,
-				    .members = sample->members,
-				    .member_count = 2 };
-}
 
 struct held {
 	const char *about;
@@ -311,16 +278,16 @@ static void each_holder_is_seen_and_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct held *held = &cases[i];
-		CLEANUP(text) char *lines = text_format(HOST "%s", held->lines);
+		CLEANUP(text) char *lines = text_format(HOLDERS_HOST "%s", held->lines);
 		CLEANUP(root) struct root *root = hosts_write("host", lines);
 		CLEANUP(holder_list) struct holder_list *list = NULL;
 		CLEANUP(fail) struct fail fail = { 0 };
-		struct sample sample;
+		struct holders_sample sample;
 		const struct gpu *gpu = &sample.gpu;
 		const struct holder *holder;
 
 		print_message("  %s\n", held->about);
-		sample_init(&sample, held->driver, held->is_boot_vga);
+		holders_sample_init(&sample, held->driver, held->is_boot_vga);
 		console_read(root,
 			     &(struct device_list){ .devices = &sample.gpu_device, .count = 1 });
 		for (size_t j = 0; j < COUNT(descriptors) && held->opened[j] != NULL; j++)
@@ -348,139 +315,10 @@ static void each_holder_is_seen_and_named(void **state)
 	}
 }
 
-/* A disk of the group that nothing has mounted may be open all the same. */
-static void a_raw_disk_is_seen(void **state)
-{
-	CLEANUP(root)
-	struct root *root = hosts_write(
-		"disk", SLEEP "sys/block/sdx -> ../bus/pci/devices/" GPU "/sdx\n" PCI GPU
-			      "/sdx/sdx1/partition\t1\n"
-			      "sys/class/block/sdx -> ../../bus/pci/devices/" GPU "/sdx\n");
-	struct device device = {
-		.address = GPU, .class_id = 0x0106, .driver = (char *)"ahci", .iommu_group = 177
-	};
-	const struct gpu gpu = { .device = &device };
-	const struct gpu *gpus = &gpu;
-	CLEANUP(holder_list) struct holder_list *list = NULL;
-
-	(void)state;
-	processes_open(root->dir, "812", "0", "/dev/sdx1");
-	list = holder_list_read(root, &gpus, 1);
-	assert_int_equal(list->count, 1);
-	assert_string_equal(list->holders[0].what, "has /dev/sdx1 open");
-}
-
-static void all_processes_are_asked_once(void **state)
-{
-	CLEANUP(root)
-	struct root *root = hosts_write(
-		"many", HOST SLEEP PROCESSES_WITH_FILES("9", "first", PROCESSES_USER)
-				PROCESSES_WITH_FILES("1000", "last", PROCESSES_USER));
-	CLEANUP(holder_list) struct holder_list *list = NULL;
-	CLEANUP(fail) struct fail fail = { 0 };
-	struct sample sample;
-	const struct gpu *gpus[2] = { &sample.gpu, &sample.gpu };
-
-	(void)state;
-	sample_init(&sample, "nouveau", false);
-	processes_open(root->dir, "9", "0", "/dev/dri/card77");
-	processes_open(root->dir, "9", "1", "/dev/snd/controlC77");
-	processes_open(root->dir, "9", "2", "/dev/dri/card77");
-	processes_open(root->dir, "1000", "0", "/dev/vfio/177");
-	list = holder_list_read(root, gpus, 2);
-	assert_int_equal(list->count, 3);
-	assert_int_equal(list->holders[0].pid, 9);
-	assert_string_equal(list->holders[0].address, GPU);
-	assert_int_equal(list->holders[1].pid, 9);
-	assert_string_equal(list->holders[1].address, SOUND);
-	assert_int_equal(list->holders[2].pid, 1000);
-	assert_int_equal(holder_refuse(&list->holders[0], &fail), -1);
-	assert_fails(&fail, FAIL_BUSY, GPU " is in use by process 9 (first)");
-	assert_string_equal(fail.items[0].cause, "process 9 (first) has /dev/dri/card77 open");
-	assert_string_equal(fail.items[0].hint, "end it: sudo kill 9");
-}
-
-#define OTHERS "nvidia-persiste"
-
-/* Run as a user who may not see the files of process 812: 0 as promised. */
-static int others_are_not_checked(const void *data)
-{
-	const struct root *root = data;
-	struct sample sample;
-	const struct gpu *gpu = &sample.gpu;
-	CLEANUP(holder_list) struct holder_list *without = NULL;
-	CLEANUP(holder_list) struct holder_list *with = NULL;
-	bool has_socket = root_exists(root, "/run/nvidia-persistenced/socket");
-
-	sample_init(&sample, "nouveau", false);
-	without = holder_list_read(root, &gpu, 1);
-	sample_init(&sample, "nvidia", false);
-	with = holder_list_read(root, &gpu, 1);
-	if (without->not_checked != 1 || with->not_checked != 1 || without->count != 0)
-		return 1;
-	if (!has_socket)
-		return with->count == 0 ? 0 : 2;
-	return with->count == 1 && with->holders[0].kind == HOLDER_PERSISTENCED &&
-			       with->holders[0].pid == 812 &&
-			       strcmp(with->holders[0].address, GPU) == 0 &&
-			       strcmp(with->holders[0].remedy,
-				      "sudo systemctl stop nvidia-persistenced") == 0
-		       ? 0
-		       : 3;
-}
-
-static void what_the_caller_may_not_see_is_counted(void **state)
-{
-	static const char *const sockets[] = { "", "run/nvidia-persistenced/socket\t\n" };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(sockets); i++) {
-		CLEANUP(text)
-		char *lines = text_format("%s%s", HOST PROCESS(OTHERS), sockets[i]);
-		CLEANUP(root) struct root *root = hosts_write("closed", lines);
-		CLEANUP(text) char *folder = text_format("%s/proc/812/fd", root->dir);
-
-		processes_open(root->dir, "812", "0", "/dev/dri/card77");
-		assert_int_equal(chmod(folder, 0), 0);
-		assert_int_equal(scratch_as(scratch_is_root() ? SCRATCH_NOBODY : 0,
-					    others_are_not_checked, root),
-				 0);
-		assert_int_equal(chmod(folder, 0755), 0);
-	}
-}
-
-/* On the live host a number says what a path may not. */
-static void nodes_are_told_by_number(void **state)
-{
-	const struct holder_node node = { .path = (char *)"/dev/dri/card77",
-					  .has_number = true,
-					  .number = makedev(226, 77) };
-	const struct holder_node any = { .path = (char *)"/dev/nvidia", .is_any_nvidia = true };
-	const dev_t same = makedev(226, 77);
-	const dev_t other = makedev(226, 7);
-	const dev_t nvidia = makedev(195, 3);
-	const dev_t control = makedev(195, 255);
-
-	(void)state;
-	assert_true(holder_node_is(&node, "/dev/renamed", &same));
-	assert_false(holder_node_is(&node, "/dev/dri/card77", &other));
-	assert_true(holder_node_is(&node, "/dev/dri/card77", NULL));
-	assert_false(holder_node_is(&node, "/dev/renamed", NULL));
-	assert_true(holder_node_is(&any, "/dev/renamed", &nvidia));
-	assert_false(holder_node_is(&any, "/dev/nvidia3", &control));
-	assert_false(holder_node_is(&any, "/dev/nvidia3", &same));
-	assert_true(holder_node_is(&any, "/dev/nvidia3", NULL));
-	assert_false(holder_node_is(&any, "/dev/nvidiactl", NULL));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_holder_is_seen_and_named),
-		cmocka_unit_test(a_raw_disk_is_seen),
-		cmocka_unit_test(all_processes_are_asked_once),
-		cmocka_unit_test(what_the_caller_may_not_see_is_counted),
-		cmocka_unit_test(nodes_are_told_by_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
