@@ -146,7 +146,7 @@ static int check_owner(const struct scene *scene, const struct record *record, c
 			 record->user == NULL ? "its user" : record->user, verb, record->address);
 }
 
-static int check_release(const struct scene *scene, const struct record *record, struct fail *fail)
+static int check_hold(const struct scene *scene, const struct record *record, struct fail *fail)
 {
 	const struct usage_vm *vm = vm_of(scene, record->uuid);
 
@@ -164,41 +164,29 @@ static int check_release(const struct scene *scene, const struct record *record,
 	return check_owner(scene, record, "release", fail);
 }
 
-static int release_all(struct scene *scene, struct fail *fail)
+static int check_release(const struct scene *scene, const char *address, struct fail *fail)
 {
-	for (size_t i = 0; i < scene->keep->count; i++) {
-		struct keep_gpu *gpu = &scene->keep->gpus[i];
-		const struct record *record = record_find(scene->usage->records, RECORD_HELD,
-							  gpu->address);
+	const struct record *record = record_find(scene->usage->records, RECORD_HELD, address);
 
-		gpu->outcome = record == NULL ? KEEP_WAS_NOT_HELD : KEEP_RELEASED;
-		if (record == NULL)
-			continue;
-		gpu->vm = mem_strdup(record->vm);
-		if (record_remove(scene->root, record, fail) < 0)
-			return -1;
-	}
-	return 0;
+	return record == NULL ? 0 : check_hold(scene, record, fail);
 }
 
-int keep_release(const struct keep_options *options, char *const *gpus, size_t count,
-		 struct keep **ret_keep, struct fail *fail)
+static int release_one(const struct scene *scene, struct keep_gpu *gpu, struct fail *fail)
 {
-	__attribute__((cleanup(scene_cleanup))) struct scene scene = { 0 };
+	const struct record *record = record_find(scene->usage->records, RECORD_HELD, gpu->address);
 
-	if (open_scene(options, gpus, count, &scene, fail) < 0)
-		return -1;
-	for (size_t i = 0; i < scene.keep->count; i++) {
-		const struct record *record = record_find(scene.usage->records, RECORD_HELD,
-							  scene.keep->gpus[i].address);
+	gpu->outcome = record == NULL ? KEEP_WAS_NOT_HELD : KEEP_RELEASED;
+	if (record == NULL)
+		return 0;
+	gpu->vm = mem_strdup(record->vm);
+	return record_remove(scene->root, record, fail);
+}
 
-		if (record != NULL && check_release(&scene, record, fail) < 0)
-			return -1;
-	}
-	if (release_all(&scene, fail) < 0)
-		return -1;
-	*ret_keep = STEAL(scene.keep);
-	return 0;
+static int check_drain(const struct scene *scene, const char *address, struct fail *fail)
+{
+	const struct record *record = record_find(scene->usage->records, RECORD_DRAINED, address);
+
+	return record == NULL ? 0 : check_owner(scene, record, "drain", fail);
 }
 
 static int drain_one(const struct scene *scene, struct keep_gpu *gpu, struct fail *fail)
@@ -218,27 +206,6 @@ static int drain_one(const struct scene *scene, struct keep_gpu *gpu, struct fai
 	gpu->outcome = KEEP_DRAINED;
 	gpu->vm = vm == NULL ? NULL : mem_strdup(vm->label);
 	return record_write(scene->root, &record, fail);
-}
-
-int keep_drain(const struct keep_options *options, char *const *gpus, size_t count,
-	       struct keep **ret_keep, struct fail *fail)
-{
-	__attribute__((cleanup(scene_cleanup))) struct scene scene = { 0 };
-
-	if (open_scene(options, gpus, count, &scene, fail) < 0)
-		return -1;
-	for (size_t i = 0; i < scene.keep->count; i++) {
-		const struct record *record = record_find(scene.usage->records, RECORD_DRAINED,
-							  scene.keep->gpus[i].address);
-
-		if (record != NULL && check_owner(&scene, record, "drain", fail) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < scene.keep->count; i++)
-		if (drain_one(&scene, &scene.keep->gpus[i], fail) < 0)
-			return -1;
-	*ret_keep = STEAL(scene.keep);
-	return 0;
 }
 
 /* Its owner is no matter: nobody wanted it. */
@@ -281,21 +248,47 @@ static int undrain_one(const struct scene *scene, struct keep_gpu *gpu, struct f
 	return drained == NULL ? 0 : record_remove(scene->root, drained, fail);
 }
 
-int keep_undrain(const struct keep_options *options, char *const *gpus, size_t count,
-		 struct keep **ret_keep, struct fail *fail)
+struct verb {
+	int (*check)(const struct scene *scene, const char *address, struct fail *fail);
+	int (*change)(const struct scene *scene, struct keep_gpu *gpu, struct fail *fail);
+};
+
+/* All are checked before any is changed. */
+static int run(const struct verb *verb, const struct keep_options *options, char *const *gpus,
+	       size_t count, struct keep **ret_keep, struct fail *fail)
 {
 	__attribute__((cleanup(scene_cleanup))) struct scene scene = { 0 };
 
 	if (open_scene(options, gpus, count, &scene, fail) < 0)
 		return -1;
 	for (size_t i = 0; i < scene.keep->count; i++)
-		if (check_undrain(&scene, scene.keep->gpus[i].address, fail) < 0)
+		if (verb->check(&scene, scene.keep->gpus[i].address, fail) < 0)
 			return -1;
 	for (size_t i = 0; i < scene.keep->count; i++)
-		if (undrain_one(&scene, &scene.keep->gpus[i], fail) < 0)
+		if (verb->change(&scene, &scene.keep->gpus[i], fail) < 0)
 			return -1;
 	*ret_keep = STEAL(scene.keep);
 	return 0;
+}
+
+int keep_release(const struct keep_options *options, char *const *gpus, size_t count,
+		 struct keep **ret_keep, struct fail *fail)
+{
+	return run(&(struct verb){ check_release, release_one }, options, gpus, count, ret_keep,
+		   fail);
+}
+
+int keep_drain(const struct keep_options *options, char *const *gpus, size_t count,
+	       struct keep **ret_keep, struct fail *fail)
+{
+	return run(&(struct verb){ check_drain, drain_one }, options, gpus, count, ret_keep, fail);
+}
+
+int keep_undrain(const struct keep_options *options, char *const *gpus, size_t count,
+		 struct keep **ret_keep, struct fail *fail)
+{
+	return run(&(struct verb){ check_undrain, undrain_one }, options, gpus, count, ret_keep,
+		   fail);
 }
 
 void keep_free(struct keep *keep)

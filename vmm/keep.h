@@ -50,12 +50,12 @@ struct keep {
  * release: FAIL_BUSY while its VM runs or starts; undrain: FAIL_BUSY while a VM has a quarantined GPU.
  * Release with keep_free().
  */
-int keep_release(const struct keep_options *options, char *const *gpus, size_t count,
-		 struct keep **ret_keep, struct fail *fail);
-int keep_drain(const struct keep_options *options, char *const *gpus, size_t count,
-	       struct keep **ret_keep, struct fail *fail);
-int keep_undrain(const struct keep_options *options, char *const *gpus, size_t count,
-		 struct keep **ret_keep, struct fail *fail);
+typedef int keep_verb(const struct keep_options *options, char *const *gpus, size_t count,
+		      struct keep **ret_keep, struct fail *fail);
+
+keep_verb keep_release;
+keep_verb keep_drain;
+keep_verb keep_undrain;
 
 void keep_free(struct keep *keep);
 CLEANUP_DEFINE(keep, struct keep, keep_free)

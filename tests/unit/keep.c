@@ -57,10 +57,7 @@ static void assert_records(const char *expected)
 	assert_string_equal(text, expected);
 }
 
-typedef int change_verb(const struct keep_options *options, char *const *gpus, size_t count,
-			struct keep **ret_keep, struct fail *fail);
-
-static void assert_done(change_verb *verb, const struct keep_options *options, const char *gpu,
+static void assert_done(keep_verb *verb, const struct keep_options *options, const char *gpu,
 			enum keep_outcome outcome)
 {
 	char *gpus[] = { (char *)gpu };
@@ -73,7 +70,7 @@ static void assert_done(change_verb *verb, const struct keep_options *options, c
 	assert_string_equal(keep->gpus[0].address, FIRST);
 }
 
-static void assert_not_done(change_verb *verb, const struct keep_options *options, const char *gpu,
+static void assert_not_done(keep_verb *verb, const struct keep_options *options, const char *gpu,
 			    enum fail_kind kind, const char *word)
 {
 	char *gpus[] = { (char *)FIRST, (char *)gpu };

@@ -4,11 +4,6 @@
 #include "vmm/cli/out.h"
 #include "vmm/cli/records.h"
 
-struct keep_options kept_options(const struct cli *cli)
-{
-	return (struct keep_options){ .uri = cli->uri, .reason = cli->reason, .force = cli->force };
-}
-
 static const char *outcome_name(enum keep_outcome outcome)
 {
 	switch (outcome) {
@@ -69,11 +64,19 @@ static void print_gpu(const struct keep_gpu *gpu)
 	}
 }
 
-void kept_print(const struct cli *cli, const struct keep *keep)
+int kept_run(const struct cli *cli, keep_verb *verb, struct fail *fail)
 {
+	const struct keep_options options = { .uri = cli->uri,
+					      .reason = cli->reason,
+					      .force = cli->force };
+	CLEANUP(keep) struct keep *keep = NULL;
+
+	if (verb(&options, cli->args, cli->arg_count, &keep, fail) < 0)
+		return -1;
 	records_print_lines(&keep->taken_over);
 	if (cli->json)
 		out_json(keep_json(keep));
 	for (size_t i = 0; !cli->json && i < keep->count; i++)
 		print_gpu(&keep->gpus[i]);
+	return 0;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The result of `release`, `drain` and `undrain` (keep.h), printed as asked. */
+/* What the commands `release`, `drain` and `undrain` have in common: the verb of keep.h, and its result. */
 #ifndef GPUVM_CLI_KEPT_H
 #define GPUVM_CLI_KEPT_H
 
 #include "vmm/cli/cli.h"
 #include "vmm/keep.h"
 
-struct keep_options kept_options(const struct cli *cli);
-
-void kept_print(const struct cli *cli, const struct keep *keep);
+/* Runs @verb for the GPUs that @cli names and prints what became of them; fails as it does. */
+int kept_run(const struct cli *cli, keep_verb *verb, struct fail *fail);
 
 #endif
