@@ -265,10 +265,8 @@ static void each_domain_gets_what_nobody_has(void **state)
 		CLEANUP(fail) struct fail fail = { 0 };
 
 		print_message("  %s\n", questions[i].about);
-		assert_int_equal(ask(&questions[i], &fail),
-				 questions[i].veto == FAIL_NONE ? 0 : -1);
-		if (questions[i].veto != FAIL_NONE)
-			assert_fails(&fail, questions[i].veto, questions[i].word);
+		assert_result(ask(&questions[i], &fail), &fail, questions[i].veto,
+			      questions[i].word);
 	}
 }
 
@@ -317,10 +315,8 @@ static void xml_is_judged_on_a_host(void **state)
 		unlink(file);
 		if (cases[i].opened != NULL)
 			processes_open(root->dir, "812", "3", cases[i].opened);
-		assert_int_equal(hook_check(root, leases, cases[i].xml, &fail),
-				 cases[i].veto == FAIL_NONE ? 0 : -1);
-		if (cases[i].veto != FAIL_NONE)
-			assert_fails(&fail, cases[i].veto, cases[i].word);
+		assert_result(hook_check(root, leases, cases[i].xml, &fail), &fail, cases[i].veto,
+			      cases[i].word);
 	}
 }
 

@@ -109,12 +109,10 @@ static void names_are_started_from_what_libvirt_knows(void **state)
 		if (known[i].runs)
 			testhv_start(hv, UUID);
 		before = testhv_everything(hv);
-		assert_int_equal(launch_start(&options, "vm", &launch, &fail),
-				 known[i].kind == FAIL_NONE ? 0 : -1);
+		assert_result(launch_start(&options, "vm", &launch, &fail), &fail, known[i].kind,
+			      known[i].word);
 		if (known[i].kind == FAIL_NONE)
 			assert_int_equal(launch->outcome, LAUNCH_WAS_RUNNING);
-		else
-			assert_fails(&fail, known[i].kind, known[i].word);
 		after = testhv_everything(hv);
 		assert_string_equal(before, after);
 	}

@@ -27,9 +27,8 @@ static void the_host_must_have_kvm_and_vfio(void **state)
 					   .has_vfio_pci = cases[i].has_vfio_pci };
 		CLEANUP(fail) struct fail fail = { 0 };
 
-		assert_int_equal(preflight_host(&host, &fail), cases[i].word == NULL ? 0 : -1);
-		if (cases[i].word != NULL)
-			assert_fails(&fail, FAIL_HOST, cases[i].word);
+		assert_result(preflight_host(&host, &fail), &fail,
+			      cases[i].word == NULL ? FAIL_NONE : FAIL_HOST, cases[i].word);
 	}
 }
 
@@ -82,11 +81,10 @@ static void the_network_must_be_there(void **state)
 		print_message("  %s\n", cases[i].about);
 		if (cases[i].stopped)
 			stop_network(cases[i].source);
-		assert_int_equal(preflight_network(&spec, root, hv, &fail),
-				 cases[i].word == NULL ? 0 : -1);
+		assert_result(preflight_network(&spec, root, hv, &fail), &fail,
+			      cases[i].word == NULL ? FAIL_NONE : FAIL_HOST, cases[i].word);
 		if (cases[i].word == NULL)
 			continue;
-		assert_fails(&fail, FAIL_HOST, cases[i].word);
 		assert_string_equal(fail.items[0].file, FILE_SPEC);
 		assert_int_equal(fail.items[0].line, 12);
 	}

@@ -157,10 +157,8 @@ static void a_gpu_in_use_or_unsafe_is_refused(void **state)
 		CLEANUP(fail) struct fail fail = { 0 };
 
 		processes_open(root->dir, "812", "3", cases[i].opened);
-		assert_int_equal(preflight_member(root, &member, &fail),
-				 cases[i].kind == FAIL_NONE ? 0 : -1);
-		if (cases[i].kind != FAIL_NONE)
-			assert_fails(&fail, cases[i].kind, cases[i].word);
+		assert_result(preflight_member(root, &member, &fail), &fail, cases[i].kind,
+			      cases[i].word);
 	}
 }
 
@@ -190,10 +188,8 @@ static void the_console_goes_if_the_spec_says_so(void **state)
 		sample_init(&sample, cases[i].driver);
 		sample.devices[0].is_boot_vga = true;
 		sample.placed.allow_boot_vga = cases[i].allow;
-		assert_int_equal(preflight_with(root, &sample, &fail),
-				 cases[i].word == NULL ? 0 : -1);
-		if (cases[i].word != NULL)
-			assert_fails(&fail, FAIL_HOST, cases[i].word);
+		assert_result(preflight_with(root, &sample, &fail), &fail,
+			      cases[i].word == NULL ? FAIL_NONE : FAIL_HOST, cases[i].word);
 	}
 }
 

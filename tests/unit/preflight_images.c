@@ -172,14 +172,13 @@ static void images_must_be_reachable(void **state)
 			continue;
 		}
 		print_message("  %s\n", images[i].about);
-		assert_int_equal(preflight_images(&spec, is_block, &fail),
-				 images[i].kind == FAIL_NONE ? 0 : -1);
+		assert_result(preflight_images(&spec, is_block, &fail), &fail, images[i].kind,
+			      images[i].word);
 		assert_false(is_block[0]);
 		if (images[i].kind == FAIL_NONE) {
 			assert_int_equal(is_block[1], images[i].is_block);
 			continue;
 		}
-		assert_fails(&fail, images[i].kind, images[i].word);
 		assert_true(text_starts(fail.items[0].what, "[disk:data] image = /tmp/"));
 		assert_string_equal(fail.items[0].file, FILE_SPEC);
 		assert_int_equal(fail.items[0].line, 7);

@@ -166,4 +166,17 @@ static inline void assert_fails(const struct fail *fail, enum fail_kind kind, co
 			 item->hint);
 }
 
+/* As a case has it: it works (FAIL_NONE), or fails like this. */
+static inline void assert_result(int result, const struct fail *fail, enum fail_kind kind,
+				 const char *word)
+{
+	if (kind == FAIL_NONE) {
+		assert_works(result, fail);
+		assert_int_equal(fail->kind, FAIL_NONE);
+		return;
+	}
+	assert_int_equal(result, -1);
+	assert_fails(fail, kind, word);
+}
+
 #endif

@@ -2,19 +2,8 @@
 /* What is taken: pure cases of guests, and libvirt's own test driver (test:///FILE) as the hypervisor. */
 #include "vmm/usage.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "vmm/base/mem.h"
+#include "tests/unit/scratch.h"
 #include "vmm/base/size.h"
-#include "vmm/base/text.h"
 #include "vmm/usage_memory.h"
 
 #define HEAD  "<domain type='test'><name>a</name>"
@@ -196,8 +185,7 @@ static struct hv *open_test_driver(const struct example *example)
 	assert_non_null(file);
 	assert_int_not_equal(fputs(node, file), EOF);
 	assert_int_equal(fflush(file), 0);
-	if (hv_open(uri, HV_READ, &hv, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(hv_open(uri, HV_READ, &hv, &fail), &fail);
 	return hv;
 }
 
@@ -207,8 +195,9 @@ static struct usage *read_usage(const struct example *example, struct hv *hv, co
 	struct usage *usage = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	if (usage_read(hv, &live, example->folder, &example->machine, except, &usage, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(
+		usage_read(hv, &live, example->folder, &example->machine, except, &usage, &fail),
+		&fail);
 	return usage;
 }
 
@@ -248,9 +237,8 @@ static struct lease_claim *claim(const struct example *example, const char *uuid
 				       .memory_count = 1 };
 	struct lease_claim *claim = NULL;
 
-	if (lease_open(example->folder, 1000, &gate, &fail) < 0 ||
-	    lease_take(gate, &record, &claim, &fail) < 0)
-		fail_msg("%s: %s", fail.items[0].what, fail.items[0].cause);
+	assert_works(lease_open(example->folder, 1000, &gate, &fail), &fail);
+	assert_works(lease_take(gate, &record, &claim, &fail), &fail);
 	hwloc_bitmap_free(record.cpus);
 	return claim;
 }
