@@ -125,6 +125,7 @@ int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct f
 		return open_failed(uri, fail);
 	hv = mem_alloc(1, sizeof *hv);
 	hv->connection = connection;
+	hv->uri = mem_strdup(uri);
 	*ret_hv = hv;
 	return 0;
 }
@@ -135,7 +136,13 @@ void hv_close(struct hv *hv)
 		return;
 	domain_cleanup(&hv->defined);
 	virConnectClose(hv->connection);
+	free(hv->uri);
 	free(hv);
+}
+
+const char *hv_uri(const struct hv *hv)
+{
+	return hv->uri;
 }
 
 bool hv_is_system(struct hv *hv)

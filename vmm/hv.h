@@ -29,6 +29,9 @@ int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct f
 void hv_close(struct hv *hv);
 CLEANUP_DEFINE(hv, struct hv, hv_close)
 
+/* The URI that it was opened at, for commands of virsh. Borrows. */
+const char *hv_uri(const struct hv *hv);
+
 /* Whether it is the daemon of this machine's system, HV_URI_DEFAULT: what it does not define nobody does. */
 bool hv_is_system(struct hv *hv);
 

@@ -9,6 +9,7 @@
 
 struct hv {
 	virConnectPtr connection;
+	char *uri;            /* as it was asked for */
 	virDomainPtr defined; /* by the last hv_define(), or NULL */
 };
 

@@ -145,6 +145,24 @@ static int check_bridge(const struct spec *spec, const struct root *root, struct
 	return fail_at(fail, spec->file, spec->network_line);
 }
 
+static int refuse_network(const struct spec *spec, enum hv_network state, const struct hv *hv,
+			  struct fail *fail)
+{
+	const char *source = spec->network_source;
+	CLEANUP(text) char *uri = text_shell(hv_uri(hv));
+
+	fail_add(fail, FAIL_HOST, "[network] source = %s: libvirt's network \"%s\" is %s", source,
+		 source, state == HV_NETWORK_ABSENT ? "not defined" : "not active");
+	fail_at(fail, spec->file, spec->network_line);
+	if (state == HV_NETWORK_ABSENT)
+		return fail_hint(fail,
+				 "see what there is: virsh -c %s net-list --all   or write: "
+				 "source = none",
+				 uri);
+	return fail_hint(fail, "virsh -c %s net-start %s && virsh -c %s net-autostart %s", uri,
+			 source, uri, source);
+}
+
 int preflight_network(const struct spec *spec, const struct root *root, struct hv *hv,
 		      struct fail *fail)
 {
@@ -156,17 +174,5 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
 		return check_bridge(spec, root, fail);
 	if (hv_network_state(hv, spec->network_source, &state, fail) < 0)
 		return -1;
-	if (state == HV_NETWORK_ACTIVE)
-		return 0;
-	fail_add(fail, FAIL_HOST, "[network] source = %s: libvirt's network \"%s\" is %s",
-		 spec->network_source, spec->network_source,
-		 state == HV_NETWORK_ABSENT ? "not defined" : "not active");
-	fail_at(fail, spec->file, spec->network_line);
-	if (state == HV_NETWORK_ABSENT)
-		return fail_hint(fail, "see what there is: virsh -c qemu:///system net-list --all; "
-				       "or write: source = none");
-	return fail_hint(fail,
-			 "virsh -c qemu:///system net-start %s && virsh -c qemu:///system "
-			 "net-autostart %s",
-			 spec->network_source, spec->network_source);
+	return state == HV_NETWORK_ACTIVE ? 0 : refuse_network(spec, state, hv, fail);
 }

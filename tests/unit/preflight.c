@@ -54,7 +54,8 @@ static void the_network_must_be_there(void **state)
 		{ "none", SPEC_NETWORK_NONE, NULL, false, NULL },
 		{ "libvirt's", SPEC_NETWORK_LIBVIRT, "default", false, NULL },
 		{ "stopped", SPEC_NETWORK_LIBVIRT, "default", true,
-		  "net-start default && virsh -c qemu:///system net-autostart default" },
+		  "virsh -c " TESTHV " net-start default && virsh -c " TESTHV
+		  " net-autostart default" },
 		{ "stopped", SPEC_NETWORK_LIBVIRT, "default", true, "is not active" },
 		{ "unknown", SPEC_NETWORK_LIBVIRT, "nosuch", false, "is not defined" },
 		{ "unknown", SPEC_NETWORK_LIBVIRT, "nosuch", false, "source = none" },
