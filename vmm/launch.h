@@ -79,9 +79,10 @@ struct launch {
 		refusals; /* of a plan on the live host: what start would still refuse, one per check */
 	size_t refusal_count;
 	size_t not_checked; /* processes that may hold a GPU and nobody looks at: not root, no hook */
-	struct lease_gate *gate;      /* while choosing */
-	struct lease_claim *claim;    /* until it runs */
-	bool had_nvram;               /* libvirt kept UEFI variables of it before */
+	struct lease_gate *gate;          /* while choosing */
+	struct launch_watchdog *watchdog; /* the same: ends this process if libvirt hangs */
+	struct lease_claim *claim;        /* until it runs */
+	bool had_nvram;                   /* libvirt kept UEFI variables of it before */
 	struct held_lines taken_over; /* of a start: what dead processes and deleted VMs had left */
 	double seconds_create;        /* spent inside libvirt's start call */
 	double seconds_total;

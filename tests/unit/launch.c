@@ -186,7 +186,7 @@ static void a_start_that_hangs_opens_the_gate(void **state)
 	errors = fopen("/errors", "r");
 	assert_true(fread(text, 1, sizeof text - 1, errors) > 0);
 	assert_true(text_contains(text, "gpuvm: libvirt does not answer"));
-	assert_true(text_contains(text, "hint: virsh -c qemu:///system list --all"));
+	assert_true(text_contains(text, "hint: virsh -c " TESTHV " list --all"));
 }
 
 /* Whoever starts it by its name gets what the file says by now; a file that is wrong by now is named. */
