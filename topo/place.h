@@ -87,7 +87,7 @@ struct place_taken_gpu {
 	const char
 		*state;   /* instead of "is held by HOLDER": `is drained by bob: fan`; NULL: that */
 	const char *word; /* that in one: "drained"; NULL: somebody holds it, or for somebody */
-	const char *remedy; /* the command that frees it, if it is not that of a VM; may be NULL */
+	const char *remedy; /* the command that frees it; may be NULL */
 };
 
 struct place_taken_cpus {

@@ -223,18 +223,39 @@ static void add_what(const struct place_view *view, size_t request, struct fail 
 	}
 }
 
-/* The commands that free those of the wanted GPUs which no VM has, or NULL. The caller frees. */
+/* Which VM or process should go if one of several has to is not ours to say; a record is nobody's work. */
+static bool is_to_be_freed(const struct place_view *view, size_t request, size_t at)
+{
+	const struct place_gpu_request *wanted = &view->request->gpus[request];
+	const struct place_taken_gpu *taken = place_gpu_taken(gpu_at(view, at), view->taken);
+
+	return view->states[at] == PLACE_GPU_TAKEN && taken->remedy != NULL &&
+	       (taken->state != NULL || wanted->address_count > 0) &&
+	       is_wanted(view, wanted, request, at);
+}
+
+/* The commands that free what is_to_be_freed(), each once, or NULL. The caller frees. */
 static char *remedies_of(const struct place_view *view, size_t request)
 {
+	const char **added = mem_alloc(view->host->gpus->count, sizeof *added);
+	size_t count = 0;
 	char *remedies = NULL;
 
 	for (size_t i = 0; i < view->host->gpus->count; i++) {
-		const struct place_taken_gpu *taken = place_gpu_taken(gpu_at(view, i), view->taken);
+		const char *remedy;
+		size_t seen = 0;
 
-		if (view->states[i] == PLACE_GPU_TAKEN && taken->remedy != NULL &&
-		    is_wanted(view, &view->request->gpus[request], request, i))
-			text_join(&remedies, "; ", taken->remedy);
+		if (!is_to_be_freed(view, request, i))
+			continue;
+		remedy = place_gpu_taken(gpu_at(view, i), view->taken)->remedy;
+		while (seen < count && !text_equal(added[seen], remedy))
+			seen++;
+		if (seen < count)
+			continue;
+		added[count++] = remedy;
+		text_join(&remedies, "; ", remedy);
 	}
+	free(added);
 	return remedies;
 }
 

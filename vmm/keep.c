@@ -149,16 +149,21 @@ static int check_owner(const struct scene *scene, const struct record *record, c
 static int check_hold(const struct scene *scene, const struct record *record, struct fail *fail)
 {
 	const struct usage_vm *vm = vm_of(scene, record->uuid);
+	const struct lease_record *start = record->vm == NULL
+						   ? NULL
+						   : usage_start(scene->usage, record->vm);
 
 	if (vm != NULL && vm->domain->is_active) {
 		fail_add(fail, FAIL_BUSY, "%s cannot be released: VM \"%s\" is running",
 			 record->address, record->vm);
-		return fail_hint(fail, "gpuvm stop %s; gpuvm release %s", record->vm,
+		return fail_hint(fail, "%s   and when it is off: gpuvm release %s", vm->remedy,
 				 record->address);
 	}
-	if (record->vm != NULL && usage_start(scene->usage, record->vm) != NULL) {
+	if (start != NULL) {
 		fail_add(fail, FAIL_BUSY, "%s cannot be released: VM \"%s\" is being started",
 			 record->address, record->vm);
+		fail_cause(fail, "by %s (pid %d)", start->user == NULL ? "somebody" : start->user,
+			   (int)start->pid);
 		return fail_hint(fail, "gpuvm list");
 	}
 	return check_owner(scene, record, "release", fail);
@@ -217,7 +222,8 @@ static int check_quarantine(const struct scene *scene, const struct record *reco
 	if (vm != NULL) {
 		fail_add(fail, FAIL_BUSY, "%s stays in quarantine: %s has it", record->address,
 			 vm->label);
-		return fail_hint(fail, "wait until that VM is off");
+		return fail_hint(fail, "%s   and when it is off: gpuvm undrain %s", vm->remedy,
+				 record->address);
 	}
 	return quarantine_check(scene->root, record, scene->hv, DRIVERS_TIMEOUT_MS,
 				scene->options->force, fail);

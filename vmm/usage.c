@@ -20,6 +20,15 @@ static char *vm_label(const struct guest *guest)
 	return text_format("VM \"%s\" of %s", name, guest->user);
 }
 
+static char *vm_remedy(const struct guest *guest, struct hv *hv)
+{
+	CLEANUP(text) char *uri = text_shell(hv == NULL ? HV_URI_DEFAULT : hv_uri(hv));
+	CLEANUP(text) char *word = text_shell(guest->name);
+
+	return guest->is_ours ? text_format("gpuvm stop %s", word)
+			      : text_format("virsh -c %s shutdown -- %s", uri, word);
+}
+
 static char *start_label(const struct lease_record *start)
 {
 	CLEANUP(text) char *label = NULL;
@@ -33,10 +42,11 @@ static char *start_label(const struct lease_record *start)
 	return STEAL(label);
 }
 
-static void take_gpu(struct usage *usage, const char *address, const char *holder)
+static void take_gpu(struct usage *usage, const char *address, const char *holder,
+		     const char *remedy)
 {
-	*MEM_APPEND(usage->gpus, usage->gpu_count) = (struct place_taken_gpu){ .address = address,
-									       .holder = holder };
+	*MEM_APPEND(usage->gpus, usage->gpu_count) =
+		(struct place_taken_gpu){ .address = address, .holder = holder, .remedy = remedy };
 }
 
 static char *record_holder(const struct record *record)
@@ -105,7 +115,7 @@ static void take_vm(struct usage *usage, const struct usage_vm *vm, const struct
 	const struct guest *guest = vm->guest;
 
 	for (size_t i = 0; i < guest->hostdev_count; i++)
-		take_gpu(usage, guest->hostdevs[i], vm->label);
+		take_gpu(usage, guest->hostdevs[i], vm->label, vm->remedy);
 	hwloc_bitmap_copy(vm->cpus, guest->vcpu_cpus);
 	if (covers_machine(vm->cpus, machine))
 		hwloc_bitmap_zero(vm->cpus);
@@ -137,7 +147,7 @@ static void take_memory(struct usage *usage, const struct usage_vm *vm,
 static void take_start(struct usage *usage, const struct lease_record *start, const char *label)
 {
 	for (size_t i = 0; i < start->gpu_count; i++)
-		take_gpu(usage, start->gpus[i], label);
+		take_gpu(usage, start->gpus[i], label, NULL);
 	take_cpus(usage, start->cpus, label);
 	for (size_t i = 0; i < start->memory_count; i++)
 		*MEM_APPEND(usage->memory, usage->memory_count) =
@@ -163,7 +173,7 @@ static int read_domains(struct usage *usage, struct hv *hv, const struct root *r
 	return 0;
 }
 
-static int read_vms(struct usage *usage, struct fail *fail)
+static int read_vms(struct usage *usage, struct hv *hv, struct fail *fail)
 {
 	for (size_t i = 0; usage->domains != NULL && i < usage->domains->count; i++) {
 		struct usage_vm vm = { .domain = &usage->domains->domains[i] };
@@ -171,6 +181,7 @@ static int read_vms(struct usage *usage, struct fail *fail)
 		if (guest_parse(vm.domain->xml, &vm.guest, fail) < 0)
 			return -1;
 		vm.label = vm_label(vm.guest);
+		vm.remedy = vm_remedy(vm.guest, hv);
 		vm.cpus = hwloc_bitmap_alloc();
 		*MEM_APPEND(usage->vms, usage->vm_count) = vm;
 	}
@@ -191,7 +202,7 @@ int usage_read(struct hv *hv, const struct root *root, const char *lease_directo
 		usage->start_labels[i] = start_label(&usage->starts->records[i]);
 		take_start(usage, &usage->starts->records[i], usage->start_labels[i]);
 	}
-	if (read_domains(usage, hv, root, fail) < 0 || read_vms(usage, fail) < 0)
+	if (read_domains(usage, hv, root, fail) < 0 || read_vms(usage, hv, fail) < 0)
 		return -1;
 	held_judge(usage->records, usage->starts,
 		   hv == NULL || hv_is_system(hv) ? usage->domains : NULL);
@@ -214,6 +225,7 @@ void usage_free(struct usage *usage)
 		guest_free(usage->vms[i].guest);
 		hwloc_bitmap_free(usage->vms[i].cpus);
 		free(usage->vms[i].label);
+		free(usage->vms[i].remedy);
 	}
 	for (size_t i = 0; usage->starts != NULL && i < usage->starts->count; i++)
 		free(usage->start_labels[i]);
@@ -295,7 +307,7 @@ void usage_read_users(struct usage *usage, const struct root *root, const struct
 
 		if (holder == NULL || is_named(host, gpus[i], requests, request_count))
 			continue;
-		take_gpu(usage, gpus[i]->device->address, holder->who);
+		take_gpu(usage, gpus[i]->device->address, holder->who, holder->remedy);
 		usage->user_gpu_count++;
 	}
 	free(gpus);

@@ -26,6 +26,7 @@ struct usage_vm {
 	struct guest *guest;
 	hwloc_bitmap_t cpus; /* what its vCPUs keep from others; empty: nothing */
 	char *label;         /* `VM "train" of alice`, `VM "win11" (not gpuvm's)` */
+	char *remedy; /* the command that stops it: gpuvm's, or virsh's if it is not gpuvm's */
 };
 
 /* A record in words. */

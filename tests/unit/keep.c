@@ -93,6 +93,9 @@ static void a_hold_lasts_while_the_vm_is_off(void **state)
 	(void)state;
 	assert_records("held " FIRST " first");
 	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"first\" is running");
+	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY,
+			"gpuvm stop first   and when it is off: gpuvm release " FIRST);
+	refuse("second", "address = " FIRST, FAIL_BUSY, "gpuvm stop first");
 	end(hv, first->uuid);
 	assert_records("held " FIRST " first");
 	/* Another VM is refused by name, or goes elsewhere. */
@@ -219,6 +222,7 @@ static void a_hold_is_not_released_from_a_start(void **state)
 {
 	struct record hold = hold_of(GONE, testhv_uid());
 	const struct leases_claimer ghost = { LIVEHOST_LEASES, "ghost", GONE, { FIRST } };
+	CLEANUP(text) char *by_whom = text_format("by alice (pid %d)", getpid());
 	struct lease_claim *claim;
 	struct fail fail = { 0 };
 
@@ -227,6 +231,7 @@ static void a_hold_is_not_released_from_a_start(void **state)
 	claim = leases_claim(&ghost, &fail);
 	assert_non_null(claim);
 	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, "VM \"ghost\" is being started");
+	assert_not_done(keep_release, &mine, FIRST, FAIL_BUSY, by_whom);
 	assert_records("held " FIRST " ghost");
 	lease_release(claim);
 	/* And if that start dies, its hold is nobody's. */
@@ -286,9 +291,13 @@ static void quarantine_ends_when_the_gpu_answers(void **state)
 	CLEANUP(finish) struct finish *finish = NULL;
 	CLEANUP(launch) struct launch *launch = start("first", "address = " FIRST);
 	CLEANUP(launch) struct launch *after = NULL;
+	const struct record early = { .kind = RECORD_QUARANTINED, .address = FIRST };
 	struct fail fail = { 0 };
 
 	(void)state;
+	records_write(&here, &early);
+	assert_not_done(keep_undrain, &forced, FIRST, FAIL_BUSY,
+			"gpuvm stop first   and when it is off: gpuvm undrain " FIRST);
 	set_vendor("\xff\xff\xff\xff");
 	assert_int_equal(finish_stop(&options, "first", &finish, &fail), 0);
 	assert_int_equal(finish->quarantine->count, 1);

@@ -67,6 +67,9 @@ static void running_vms_take(void **state)
 				       vms[i].devices);
 		CLEANUP(text) char *uri = testhv_node(scratch, xml);
 		CLEANUP(hv) struct hv *hv = testhv_open(uri);
+		CLEANUP(text)
+		char *remedy = vms[i].is_ours ? mem_strdup("gpuvm stop vm")
+					      : text_format("virsh -c %s shutdown -- vm", uri);
 		CLEANUP(usage) struct usage *usage = NULL;
 		struct place_taken taken;
 		struct fail fail = { 0 };
@@ -82,6 +85,7 @@ static void running_vms_take(void **state)
 		assert_int_equal(taken.memory_count, 0);
 		for (size_t j = 0; j < taken.gpu_count; j++) {
 			assert_string_equal(taken.gpus[j].holder, vms[i].holder);
+			assert_string_equal(taken.gpus[j].remedy, remedy);
 			assert_string_equal(taken.gpus[j].address,
 					    j == 0 ? "0000:17:00.0" : "0000:97:00.0");
 		}
@@ -200,7 +204,7 @@ static const struct {
 	{ "held, its VM is off", false, RECORD_HELD, UUID, NULL, "VM \"vm\" of bob, which is off",
 	  "is held for VM \"vm\" of bob, which is off", NULL, "gpuvm release 0000:17:00.0" },
 	{ "held, its VM runs", true, RECORD_HELD, UUID, NULL, "VM \"vm\" of alice", NULL, NULL,
-	  NULL },
+	  "gpuvm stop vm" },
 	{ "held for the VM that the plan is for", false, RECORD_HELD, UUID, "vm", NULL, NULL, NULL,
 	  NULL },
 	{ "held for a VM that is gone", false, RECORD_HELD, GONE, NULL, NULL, NULL, NULL, NULL },
