@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "vmm/absent.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/held.h"
@@ -76,10 +77,8 @@ static int find(const struct finish_options *options, const struct house *house,
 	CLEANUP(guest) struct guest *guest = NULL;
 	const struct hv_domain *domain = hv_domains_find(house->domains, name);
 
-	if (domain == NULL) {
-		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
-		return fail_hint(fail, "see which there are: gpuvm list");
-	}
+	if (domain == NULL)
+		return absent_refuse(name, verb, fail);
 	if (guest_parse(domain->xml, &guest, fail) < 0 ||
 	    owner_may(owner, guest, options->uri, verb, options->force, fail) < 0)
 		return -1;

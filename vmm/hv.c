@@ -314,6 +314,16 @@ int hv_reattach(struct hv *hv, const char *address, struct fail *fail)
 	return result < 0 ? hv_fail(fail, what) : 0;
 }
 
+bool hv_may_have(struct hv *hv, const char *name)
+{
+	virDomainPtr domain = virDomainLookupByName(hv->connection, name);
+
+	if (domain == NULL)
+		return last_code() != VIR_ERR_NO_DOMAIN;
+	virDomainFree(domain);
+	return true;
+}
+
 int hv_network_state(struct hv *hv, const char *name, enum hv_network *ret_state, struct fail *fail)
 {
 	virNetworkPtr network = virNetworkLookupByName(hv->connection, name);

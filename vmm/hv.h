@@ -75,6 +75,9 @@ CLEANUP_DEFINE(hv_domains, struct hv_domains, hv_domains_free)
  * taken for false. */
 void hv_domains_mark(struct hv *hv, struct hv_domains *domains);
 
+/* Whether libvirt may have a domain named @name: false if it says that it has none. */
+bool hv_may_have(struct hv *hv, const char *name);
+
 /* The definition of @uuid: what its next start would use, if gpuvm did not write it anew. NULL if it has none, or is
  * gone. The caller frees. */
 char *hv_definition(struct hv *hv, const char *uuid);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "vmm/absent.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
@@ -46,7 +47,7 @@ static int open_root(struct launch *launch, struct fail *fail)
 
 static int read_spec(struct launch *launch, struct fail *fail)
 {
-	return launch->by_path ? spec_read(launch->target, &launch->spec, fail) : 0;
+	return launch->by_path ? launch_target_read(launch, fail) : 0;
 }
 
 static int recall_spec(struct launch *launch, struct fail *fail)
@@ -60,7 +61,12 @@ static int connect_for_start(struct launch *launch, struct fail *fail)
 		fail_add(fail, FAIL_USAGE, "a host read with --root cannot start VMs");
 		return fail_hint(fail, "gpuvm plan --root DIR SPEC");
 	}
-	return hv_open(launch_uri(launch), HV_WRITE, &launch->hv, fail);
+	if (hv_open(launch_uri(launch), HV_WRITE, &launch->hv, fail) < 0)
+		return -1;
+	/* A slip of the pen is told at once, and not behind the gate. */
+	if (!launch->by_path && !hv_may_have(launch->hv, launch->target))
+		return absent_refuse(launch->target, "start", fail);
+	return 0;
 }
 
 /* A plan is worth having without libvirt too: it then says what it does not know. */

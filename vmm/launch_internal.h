@@ -27,6 +27,9 @@ int launch_check_owner(struct launch *launch, struct fail *fail);
 /* Whether a start's @target is a file's path, by its looks. */
 bool launch_target_is_path(const char *target);
 
+/* Fills launch.spec from the file launch.target. */
+int launch_target_read(struct launch *launch, struct fail *fail);
+
 /* Fills launch.spec from the metadata that launch.usage has of the VM launch.target. FAIL_USAGE if there is none of
  * that name. */
 int launch_target_recall(struct launch *launch, struct fail *fail);

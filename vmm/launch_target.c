@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/absent.h"
 #include "vmm/base/text.h"
 #include "vmm/launch_internal.h"
 #include "vmm/pending.h"
+
+#define SAMPLE "/usr/share/doc/gpuvm/examples/one-gpu.ini"
 
 bool launch_target_is_path(const char *target)
 {
@@ -12,6 +16,19 @@ bool launch_target_is_path(const char *target)
 
 	return strchr(target, '/') != NULL ||
 	       (length > 4 && strcmp(target + length - 4, ".ini") == 0);
+}
+
+int launch_target_read(struct launch *launch, struct fail *fail)
+{
+	if (spec_read(launch->target, &launch->spec, fail) == 0)
+		return 0;
+	if (access(launch->target, F_OK) == 0 || errno != ENOENT)
+		return -1;
+	if (!launch_target_is_path(launch->target))
+		return fail_hint(fail,
+				 "plan takes a spec's file; where that of a VM is: gpuvm show "
+				 "NAME");
+	return fail_hint(fail, "to begin with a sample: cp " SAMPLE " FILE.ini");
 }
 
 static int was_renamed(const struct launch *launch, struct fail *fail)
@@ -46,17 +63,8 @@ int launch_target_recall(struct launch *launch, struct fail *fail)
 	const struct usage_vm *vm = usage_vm(launch->usage, name);
 	const struct guest *guest;
 
-	if (vm == NULL) {
-		CLEANUP(text) char *path = text_format("./%s", name);
-		CLEANUP(text) char *word = text_shell(path);
-
-		fail_add(fail, FAIL_USAGE, "there is no VM named \"%s\"", name);
-		if (access(name, F_OK) == 0)
-			return fail_hint(fail, "to start the file of that name: gpuvm start %s",
-					 word);
-		return fail_hint(fail, "see which there are: gpuvm list   start a new one from its "
-				       "file: gpuvm start FILE.ini");
-	}
+	if (vm == NULL)
+		return absent_refuse(name, "start", fail);
 	guest = vm->guest;
 	if (guest->spec_text == NULL) {
 		if (owner_may(launch->owner, guest, launch->options.uri, "start",

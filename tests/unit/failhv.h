@@ -29,16 +29,27 @@ static const char *const failhv_mode_names[] = { "refused", "answer lost", "half
 
 /* What it knows, ended by NULL. */
 static const char *const failhv_calls[] = {
-	"virConnectListAllDomains", "virConnectOpen",
-	"virDomainCreateWithFlags", "virDomainDefineXMLFlags",
-	"virDomainDestroy",         "virDomainGetState",
-	"virDomainGetXMLDesc",      "virDomainIsActive",
-	"virDomainIsPersistent",    "virDomainLookupByUUIDString",
-	"virDomainMemoryStats",     "virDomainSetMetadata",
-	"virDomainShutdownFlags",   "virDomainUndefineFlags",
-	"virNetworkIsActive",       "virNetworkLookupByName",
-	"virNodeDeviceFree",        "virNodeDeviceLookupByName",
-	"virNodeDeviceReAttach",    NULL,
+	"virConnectListAllDomains",
+	"virConnectOpen",
+	"virDomainCreateWithFlags",
+	"virDomainDefineXMLFlags",
+	"virDomainDestroy",
+	"virDomainGetState",
+	"virDomainGetXMLDesc",
+	"virDomainIsActive",
+	"virDomainIsPersistent",
+	"virDomainLookupByName",
+	"virDomainLookupByUUIDString",
+	"virDomainMemoryStats",
+	"virDomainSetMetadata",
+	"virDomainShutdownFlags",
+	"virDomainUndefineFlags",
+	"virNetworkIsActive",
+	"virNetworkLookupByName",
+	"virNodeDeviceFree",
+	"virNodeDeviceLookupByName",
+	"virNodeDeviceReAttach",
+	NULL,
 };
 
 struct failhv {
@@ -61,13 +72,15 @@ static inline void failhv_disarm(void)
 	failhv.at = 0;
 }
 
+virDomainPtr __real_virDomainLookupByName(virConnectPtr connection, const char *name);
+
 /* Some error of libvirt's own: the library lets nobody else set one. */
 static inline void failhv_raise(void)
 {
 	if (failhv.asked_for_nobody == NULL)
 		assert_int_equal(virConnectRef(NULL), -1);
 	else
-		assert_null(virDomainLookupByName(failhv.asked_for_nobody, "nobody"));
+		assert_null(__real_virDomainLookupByName(failhv.asked_for_nobody, "nobody"));
 }
 
 /* Counts a call; whether it is to fail. */
@@ -173,6 +186,8 @@ FAILHV_ASK(int, virDomainSetMetadata,
 	   (virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri,
 	    unsigned flags),
 	   (domain, type, metadata, key, uri, flags), -1)
+FAILHV_ASK(virDomainPtr, virDomainLookupByName, (virConnectPtr connection, const char *name),
+	   (connection, name), NULL)
 FAILHV_ASK(virDomainPtr, virDomainLookupByUUIDString, (virConnectPtr connection, const char *uuid),
 	   (connection, uuid), NULL)
 FAILHV_ASK(int, virDomainMemoryStats,

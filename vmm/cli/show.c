@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "topo/host.h"
+#include "vmm/absent.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
@@ -88,6 +89,16 @@ static void print(const json_t *vm)
 		out_line("%-8s %s", i == 0 ? "Notes" : "", json_string_value(item));
 }
 
+static int refuse_foreign(const struct usage_vm *vm, const struct hv *hv, struct fail *fail)
+{
+	CLEANUP(text) char *uri = text_shell(hv_uri(hv));
+	CLEANUP(text) char *word = text_shell(vm->domain->name);
+
+	fail_add(fail, FAIL_USAGE, "gpuvm has no VM named \"%s\"", vm->domain->name);
+	fail_cause(fail, "a libvirt domain of that name exists that gpuvm did not make");
+	return fail_hint(fail, "virsh -c %s dominfo -- %s", uri, word);
+}
+
 int show_run(const struct cli *cli, struct fail *fail)
 {
 	CLEANUP(root) struct root *root = NULL;
@@ -104,10 +115,10 @@ int show_run(const struct cli *cli, struct fail *fail)
 		return -1;
 	hv_domains_mark(hv, usage->domains);
 	vm = usage_vm(usage, cli->args[0]);
-	if (vm == NULL || !vm->guest->is_ours) {
-		fail_add(fail, FAIL_USAGE, "gpuvm has no VM named \"%s\"", cli->args[0]);
-		return fail_hint(fail, "gpuvm list");
-	}
+	if (vm == NULL)
+		return absent_refuse(cli->args[0], "show", fail);
+	if (!vm->guest->is_ours)
+		return refuse_foreign(vm, hv, fail);
 	aftermath = given_back_read(cli, root, usage);
 	result = show_json(
 		&(struct vm_view){
