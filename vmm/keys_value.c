@@ -25,6 +25,28 @@ void *keys_value_field(const struct keys_value *value, void *target)
 	return (char *)target + value->row->offset;
 }
 
+/* Other files want them. */
+static bool is_quoted(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 1 && (*text == '"' || *text == '\'') && text[length - 1] == *text;
+}
+
+static int refuse_quotes(const struct keys_value *value, struct fail *fail)
+{
+	CLEANUP(text) char *bare = text_printable(value->text, 0);
+	const char quote = *bare;
+	char *to = bare;
+
+	for (const char *from = bare; *from != '\0'; from++)
+		if (*from != quote)
+			*to++ = *from;
+	*to = '\0';
+	keys_value_refuse(value, fail, "a value has no quotes");
+	return fail_hint(fail, "write %s = %s", value->row->key, bare);
+}
+
 int keys_value_store(const struct keys_value *value, void *target, struct fail *fail)
 {
 	if (*value->text == '\0') {
@@ -32,6 +54,8 @@ int keys_value_store(const struct keys_value *value, void *target, struct fail *
 		return fail_hint(fail, "for example: %s = %s", value->row->key,
 				 value->row->example);
 	}
+	if (is_quoted(value->text))
+		return refuse_quotes(value, fail);
 	if (value->row->type->store(value, target, fail) == 0)
 		return 0;
 	if (strstr(value->text, " #") != NULL)

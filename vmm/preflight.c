@@ -100,7 +100,11 @@ static int check_image(const struct spec *spec, const struct spec_disk *disk, bo
 		fail_add(fail, FAIL_SPEC, "%s image = %s: there is no such disk image", disk->label,
 			 disk->image);
 		fail_cause(fail, "%s", strerror(errno));
-		fail_hint(fail, "put a bootable UEFI disk image there, or correct the path");
+		if (strstr(disk->image, " #") != NULL)
+			fail_hint(fail, "a comment behind a value starts with ;");
+		else
+			fail_hint(fail,
+				  "put a bootable UEFI disk image there, or correct the path");
 		return fail_at(fail, spec->file, disk->line);
 	} else if (errno == EACCES) {
 		*ret_is_block = text_starts(disk->image, "/dev/");

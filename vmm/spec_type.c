@@ -54,6 +54,8 @@ static int store_name(const struct keys_value *value, void *target, struct fail 
 
 static int store_match(const struct keys_value *value, void *target, struct fail *fail)
 {
+	if (strchr(value->text, '#') != NULL)
+		return keys_value_refuse(value, fail, "no name of a GPU has a #");
 	if (!gpu_match_is_valid(value->text)) {
 		keys_value_refuse(
 			value, fail,

@@ -185,6 +185,19 @@ static void images_must_be_reachable(void **state)
 	}
 }
 
+static void a_comment_is_no_part_of_an_image(void **state)
+{
+	struct spec_disk disk = { (char *)"[disk]", 3, (char *)"/nonexistent # mine",
+				  SPEC_DISK_AUTO };
+	const struct spec spec = { .disks = &disk, .disk_count = 1 };
+	CLEANUP(fail) struct fail fail = { 0 };
+	bool is_block = false;
+
+	(void)state;
+	assert_int_equal(preflight_images(&spec, &is_block, &fail), -1);
+	assert_fails(&fail, FAIL_SPEC, "a comment behind a value starts with ;");
+}
+
 static void without_qemus_account_nothing_is_closed(void **state)
 {
 	CLEANUP(scratch) char *directory = scratch_new();
@@ -235,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(images_must_be_reachable),
+		cmocka_unit_test(a_comment_is_no_part_of_an_image),
 		cmocka_unit_test(without_qemus_account_nothing_is_closed),
 		cmocka_unit_test(images_out_of_sight_are_believed),
 	};
