@@ -11,6 +11,36 @@
 #include "vmm/spec_check.h"
 #include "vmm/spec_keys.h"
 
+#define MISTAKES_MOST 20 /* of one file that are told in a run */
+
+/* Some other file: no section of a spec, but lines that are no INI either. */
+static bool is_no_spec(const struct ini *ini, const struct keys_parts *parts)
+{
+	bool is_malformed = false;
+
+	for (size_t i = 0; i < parts->count; i++)
+		if (parts->items[i].line > 0)
+			return false;
+	for (size_t i = 0; i < ini->entry_count; i++)
+		is_malformed |= ini->entries[i].is_malformed;
+	return is_malformed;
+}
+
+/* One word instead of one on each line. */
+static int refuse_file(const char *file, struct fail *fail)
+{
+	CLEANUP(text) char *sections = NULL;
+
+	for (const struct keys_section *row = spec_keys()->sections; row->name != NULL; row++)
+		if (row->required)
+			text_add(&sections, "%s[%s]", sections == NULL ? "" : ", ", row->name);
+	fail_done(fail);
+	fail_add(fail, FAIL_SPEC, "not a spec: it has none of the sections %s", sections);
+	fail_hint(fail, "see what one has: gpuvm help spec   or begin with a sample: cp "
+			"/usr/share/doc/gpuvm/examples/one-gpu.ini FILE.ini");
+	return fail_at(fail, file, 0);
+}
+
 /* @ini may have been refused in part: its errors are in @fail, and all others come to them. */
 static int read_ini(const struct ini *ini, const char *directory, struct spec **ret_spec,
 		    struct fail *fail)
@@ -22,8 +52,11 @@ static int read_ini(const struct ini *ini, const char *directory, struct spec **
 	spec->directory = mem_strdup(directory);
 	spec->text = mem_strdup(ini->text);
 	keys_read(spec_keys(), ini, spec->directory, spec, &parts, fail);
+	if (is_no_spec(ini, &parts))
+		return refuse_file(ini->file, fail);
 	spec_check(spec, &parts, fail);
 	fail_sort(fail);
+	fail_cap(fail, MISTAKES_MOST);
 	if (fail->kind != FAIL_NONE)
 		return -1;
 	*ret_spec = STEAL(spec);

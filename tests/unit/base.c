@@ -73,6 +73,14 @@ static void failures_sort_by_line_and_stay_in_order(void **state)
 	fail_sort(&fail);
 	for (size_t i = 0; i < COUNT(sorted); i++)
 		assert_string_equal(fail.items[i].what, sorted[i]);
+	fail_cap(&fail, COUNT(sorted));
+	assert_int_equal(fail.item_count, COUNT(sorted));
+	fail_cap(&fail, 2);
+	assert_int_equal(fail.item_count, 3);
+	assert_string_equal(fail.items[1].what, "a");
+	assert_string_equal(fail.items[2].what, "and 3 more");
+	assert_string_equal(fail.items[2].file, "x");
+	assert_int_equal(fail.items[2].line, 0);
 	fail_done(&fail);
 }
 

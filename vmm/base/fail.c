@@ -127,14 +127,32 @@ void fail_sort(struct fail *fail)
 	}
 }
 
+static void item_done(struct fail_item *item)
+{
+	free(item->file);
+	free(item->what);
+	free(item->cause);
+	free(item->hint);
+}
+
+void fail_cap(struct fail *fail, size_t most)
+{
+	size_t more = fail->item_count - most;
+	CLEANUP(text) char *file = NULL;
+
+	if (fail->item_count <= most)
+		return;
+	file = mem_strdup(fail->items[most].file);
+	while (fail->item_count > most)
+		item_done(&fail->items[--fail->item_count]);
+	fail_add(fail, fail->kind, "and %zu more", more);
+	fail_at(fail, file, 0);
+}
+
 void fail_done(struct fail *fail)
 {
-	for (size_t i = 0; i < fail->item_count; i++) {
-		free(fail->items[i].file);
-		free(fail->items[i].what);
-		free(fail->items[i].cause);
-		free(fail->items[i].hint);
-	}
+	for (size_t i = 0; i < fail->item_count; i++)
+		item_done(&fail->items[i]);
 	free(fail->items);
 	memset(fail, 0, sizeof *fail);
 }

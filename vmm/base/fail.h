@@ -70,6 +70,9 @@ int fail_at(struct fail *fail, const char *file, unsigned line);
 /* Sorts the items by line, those without a line first; keeps the order of equals. */
 void fail_sort(struct fail *fail);
 
+/* Keeps the first @most items, and says in one more how many there are beyond them. */
+void fail_cap(struct fail *fail, size_t most);
+
 /* Releases what @fail holds and makes it empty again. */
 void fail_done(struct fail *fail);
 
