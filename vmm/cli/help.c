@@ -11,12 +11,20 @@
 #include "vmm/policy.h"
 #include "vmm/spec_keys.h"
 
-static void help_options(unsigned bits, bool for_all)
+static bool is_option_of(const struct cli_option *option, const struct cli_command *command)
+{
+	if (option->offset == offsetof(struct cli, root_directory) && command->live_only)
+		return false;
+	return option->bit == CLI_FOR_ALL || (option->bit & command->options) != 0;
+}
+
+/* @command NULL: all there are. */
+static void help_options(const struct cli_command *command)
 {
 	for (const struct cli_option *row = cli_options(); row->name != NULL; row++) {
 		CLEANUP(text) char *left = NULL;
 
-		if (row->bit == CLI_FOR_ALL ? !for_all : (row->bit & bits) == 0)
+		if (command != NULL && !is_option_of(row, command))
 			continue;
 		if (row->letter != 0)
 			text_add(&left, "-%c, ", row->letter);
@@ -42,7 +50,7 @@ static void help_all(void)
 	}
 	out_line("%s", "");
 	out_heading("Options");
-	help_options(~0u, true);
+	help_options(NULL);
 	out_line("%s", "");
 	out_line("First: gpuvm gpus   then: gpuvm help spec   then: gpuvm start FILE.ini");
 }
@@ -56,7 +64,7 @@ static void help_command(const struct cli_command *command)
 		out_line("\n%s", command->more);
 	out_line("%s", "");
 	out_heading("Options");
-	help_options(command->options, true);
+	help_options(command);
 }
 
 static char *range_of(const struct keys_row *row)
@@ -119,7 +127,8 @@ static void help_keys(const struct keys_table *table)
 
 static void help_spec(void)
 {
-	out_line("A spec is an INI file: [section], key = value, comments after ; or #.");
+	out_line("A spec is an INI file: [section], key = value without quotes, comments after ;");
+	out_line("A whole one, to copy: /usr/share/doc/gpuvm/examples/one-gpu.ini");
 	help_keys(spec_keys());
 }
 

@@ -36,6 +36,7 @@ static const struct cli_command commands[] = {
 	  .least = 0,
 	  .most = 1,
 	  .options = CLI_FORCE | CLI_AUTOSTART,
+	  .live_only = true,
 	  .run = start_run,
 	  .summary = "reserve the GPUs, choose the CPUs and memory next to them, start the VM",
 	  .more = "SPEC is a path: it has a '/' or ends in .ini. NAME is a VM that was started\n"

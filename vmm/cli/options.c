@@ -233,7 +233,8 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 	if (cli->root_directory != NULL && command->live_only) {
 		fail_add(fail, FAIL_USAGE, "gpuvm %s works on this host's VMs, not on a copy's",
 			 command->name);
-		return fail_hint(fail, "leave out --root");
+		return fail_hint(fail, "leave out --root; a copy is for gpuvm gpus, gpuvm topo, "
+				       "gpuvm plan SPEC");
 	}
 	if (cli->arg_count < command->least)
 		fail_add(fail, FAIL_USAGE, "gpuvm %s needs %s", command->name, command->arguments);

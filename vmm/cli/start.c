@@ -73,7 +73,6 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 {
 	CLEANUP(launch) struct launch *launch = NULL;
 	struct launch_options options = { .uri = cli->uri,
-					  .root_directory = cli->root_directory,
 					  .force = cli->force,
 					  .keep_owner = at_boot,
 					  .by_name = at_boot,
