@@ -84,8 +84,9 @@ struct spec {
 };
 
 /*
- * Reads and checks the spec at @path; all errors in one run, sorted by line: FAIL_SPEC. Looks at nothing
- * but the file itself. Release with spec_free().
+ * Reads and checks the spec at @path: FAIL_SPEC, with the first 20 errors in one run, sorted by line, and how many
+ * more there are; one error for a file that has no section of a spec, and lines that are no INI. Looks at nothing but
+ * the file itself. Release with spec_free().
  */
 int spec_read(const char *path, struct spec **ret_spec, struct fail *fail);
 

@@ -75,9 +75,10 @@ void records_print_closed(const struct record_list *records)
 		const struct record *record = &records->records[i];
 		CLEANUP(text) char *words = record_text_words(record);
 		CLEANUP(text) char *safe = text_printable(words, 0);
+		CLEANUP(text) char *remedy = record_text_remedy(record);
 
 		if (record->kind != RECORD_HELD)
-			out_note("%s %s", record->address, safe);
+			out_note("%s %s\n  hint: %s", record->address, safe, remedy);
 	}
 }
 

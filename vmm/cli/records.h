@@ -18,7 +18,7 @@ json_t *records_json(const struct record_list *records, const char *address);
 /* One of them: `held for VM "train" of alice since 2026-01-31`. The caller frees. */
 char *records_words(const json_t *record);
 
-/* A line on standard error for each GPU that no VM gets. */
+/* On standard error each GPU that no VM gets, and the command that ends it. */
 void records_print_closed(const struct record_list *records);
 
 /* What was taken over, on standard error. */
