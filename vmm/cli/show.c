@@ -10,6 +10,7 @@
 #include "vmm/cli/given_back.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/vm.h"
+#include "vmm/pending.h"
 #include "vmm/usage.h"
 
 static json_t *functions_json(const struct usage_vm *vm, const struct host *host)
@@ -36,13 +37,14 @@ static json_t *show_json(const struct vm_view *view, const struct usage_vm *vm)
 {
 	json_t *result = vm_json(view, vm);
 	CLEANUP(text) char *cpus = machine_cpus_format(vm->guest->vcpu_cpus);
+	CLEANUP(text) char *file = pending_file(vm->guest);
 	CLEANUP(text) char *word = text_shell(vm->domain->name);
 	CLEANUP(text)
 	char *console = text_format("virsh -c %s console %s",
 				    view->uri == NULL ? HV_URI_DEFAULT : view->uri, word);
 
 	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
-	json_object_set_new(result, "spec", out_text_or_null(vm->guest->spec_file));
+	json_object_set_new(result, "spec", out_text_or_null(file));
 	json_object_set_new(result, "functions", functions_json(vm, view->host));
 	json_object_set_new(result, "vcpu_cpus", out_text_or_null(cpus));
 	json_object_set_new(result, "console", out_text_or_null(console));
