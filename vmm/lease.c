@@ -329,6 +329,23 @@ static char *record_format(const struct lease_record *record)
 	return text;
 }
 
+static int refuse_claimed(const struct lease_gate *gate, const char *address, struct fail *fail)
+{
+	CLEANUP(lease_records) struct lease_records *records = lease_scan(gate->path);
+
+	fail_add(fail, FAIL_BUSY, "%s is being taken by another start", address);
+	for (size_t i = 0; i < records->count; i++) {
+		const struct lease_record *start = &records->records[i];
+
+		for (size_t j = 0; j < start->gpu_count; j++)
+			if (text_equal(start->gpus[j], address) && start->name != NULL)
+				fail_cause(fail, "of VM \"%s\" by %s (pid %d)", start->name,
+					   start->user == NULL ? "somebody" : start->user,
+					   (int)start->pid);
+	}
+	return fail_hint(fail, "gpuvm list");
+}
+
 static int claim_one(struct lease_gate *gate, const char *address, const char *text,
 		     struct lease_claim *claim, struct fail *fail)
 {
@@ -347,10 +364,8 @@ static int claim_one(struct lease_gate *gate, const char *address, const char *t
 		}
 		return not_usable(path, errno, fail);
 	}
-	if (lock_within(fd, SCAN_MOST_MS) != 0) {
-		fail_add(fail, FAIL_BUSY, "%s is being taken by another start", address);
-		return fail_hint(fail, "gpuvm list");
-	}
+	if (lock_within(fd, SCAN_MOST_MS) != 0)
+		return refuse_claimed(gate, address, fail);
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, length, 0) != (ssize_t)length) {
 		fail_add(fail, FAIL_FAIL, "the reservation of %s cannot be written", address);
 		return fail_cause(fail, "%s/%s: %s", gate->path, address, strerror(errno));

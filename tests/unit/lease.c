@@ -87,6 +87,7 @@ static void a_gpu_is_claimed_once(void **state)
 		if (cases[i].both)
 			continue;
 		assert_fails(&fail, FAIL_BUSY, "by another start");
+		assert_fails(&fail, FAIL_BUSY, "of VM \"first\" by alice (pid ");
 		/* All or none: what the second had before it failed is free again. */
 		records = lease_scan(directory);
 		assert_int_equal(records->count, 1);
