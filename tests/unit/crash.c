@@ -5,8 +5,7 @@
  */
 #include "vmm/launch.h"
 
-#include "tests/unit/failhv.h"
-#include "vmm/finish.h"
+#include "tests/unit/crash.h"
 
 #define UUID      "11111111-2222-3333-4444-555555555555"
 #define MOST      200 /* calls of a start, by far */
@@ -41,18 +40,7 @@ static char *everything(struct hv *hv)
 
 static int start(const struct scene *scene, struct fail *fail)
 {
-	const struct launch_options options = livehost_options();
-	CLEANUP(launch) struct launch *launch = NULL;
-
-	return launch_start(&options, scene->by_name ? scene->name : SPEC_PATH, &launch, fail);
-}
-
-static int stop(const struct scene *scene, struct fail *fail)
-{
-	const struct finish_options options = { .uri = TESTHV, .force = true, .timeout_s = 0 };
-	CLEANUP(finish) struct finish *finish = NULL;
-
-	return finish_stop(&options, scene->name, &finish, fail);
+	return crash_start(scene->by_name ? scene->name : SPEC_PATH, fail);
 }
 
 static void must_start(const struct scene *scene)
@@ -85,23 +73,12 @@ static struct hv *set(const struct scene *scene)
 	return hv;
 }
 
-static bool runs(struct hv *hv, const char *name)
-{
-	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
-	const struct hv_domain *domain;
-	struct fail fail = { 0 };
-
-	assert_int_equal(hv_domains_read(hv, &domains, &fail), 0);
-	domain = hv_domains_find(domains, name);
-	return domain != NULL && domain->is_active;
-}
-
 /* Exactly the functions of what runs are on vfio-pci. */
 static void assert_devices_follow(struct hv *hv, const struct scene *scene)
 {
 	CLEANUP(text) char *drivers = failhv_drivers();
 
-	if (runs(hv, scene->name))
+	if (crash_runs(hv, scene->name))
 		assert_true(text_contains(drivers, "vfio-pci"));
 	else
 		assert_string_equal(drivers, failhv_home);
@@ -115,13 +92,13 @@ static void assert_whole(struct hv *hv, const struct scene *scene, const char *b
 	bool worked = fail->kind == FAIL_NONE;
 
 	if (worked)
-		assert_int_equal(runs(hv, scene->name), !scene->stops);
+		assert_int_equal(crash_runs(hv, scene->name), !scene->stops);
 	if (failhv.mode == FAILHV_GONE && failhv.failed != NULL)
 		return;
 	assert_devices_follow(hv, scene);
-	if (!worked && !scene->stops && runs(hv, scene->name))
+	if (!worked && !scene->stops && crash_runs(hv, scene->name))
 		assert_true(text_contains(fail->items[0].hint, "runs after all"));
-	if (!scene->stops && !runs(hv, scene->name))
+	if (!scene->stops && !crash_runs(hv, scene->name))
 		assert_string_equal(after, before);
 }
 
@@ -134,7 +111,7 @@ static bool fails_at(const struct scene *scene, enum failhv_mode mode, unsigned 
 	int result;
 
 	failhv_arm(mode, at);
-	result = scene->stops ? stop(scene, &fail) : start(scene, &fail);
+	result = scene->stops ? crash_stop(scene->name, &fail) : start(scene, &fail);
 	failhv_disarm();
 	if (failhv.failed != NULL)
 		print_message("    %2u %s: %s\n", at, failhv.failed,
@@ -142,7 +119,7 @@ static bool fails_at(const struct scene *scene, enum failhv_mode mode, unsigned 
 	assert_int_equal(result < 0, fail.kind != FAIL_NONE);
 	assert_int_equal(livehost_claims(), 0);
 	assert_whole(hv, scene, before, &fail);
-	if (mode == FAILHV_GONE && !runs(hv, scene->name))
+	if (mode == FAILHV_GONE && !crash_runs(hv, scene->name))
 		must_start(scene);
 	return failhv.failed != NULL;
 }
@@ -293,14 +270,6 @@ static pid_t start_until(const struct scene *scene, const char *name)
 	return child;
 }
 
-static bool gate_is_free(void)
-{
-	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
-	CLEANUP(fail) struct fail fail = { 0 };
-
-	return lease_open(LIVEHOST_LEASES, 0, &gate, &fail) == 0;
-}
-
 static void kill_before(const struct scene *scene, const char *step, bool *in_gate, bool *in_claim)
 {
 	pid_t child = start_until(scene, step);
@@ -310,12 +279,12 @@ static void kill_before(const struct scene *scene, const char *step, bool *in_ga
 	*in_gate |= text_equal(step, "take-over");
 	*in_gate &= !text_equal(step, "hold");
 	*in_claim |= text_equal(step, "open-gate");
-	assert_int_equal(gate_is_free(), !*in_gate);
+	assert_int_equal(crash_gate_is_free(), !*in_gate);
 	assert_int_equal(livehost_claims(), *in_claim);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
-	assert_true(gate_is_free());
+	assert_true(crash_gate_is_free());
 	assert_int_equal(livehost_claims(), 0);
 	hv_close(set(scene));
 	must_start(scene);

@@ -5,6 +5,7 @@
  *
  * It also moves the functions of a domain between drivers, as managed='yes' does, by the links of the live
  * host's sysfs (livehost.h): to vfio-pci when the domain starts, and back when it ends or they are reattached.
+ * Those of a domain named "keeps..." stay on vfio-pci when it ends.
  */
 #ifndef GPUVM_TESTS_FAILHV_H
 #define GPUVM_TESTS_FAILHV_H
@@ -22,10 +23,13 @@ enum failhv_mode {
 	FAILHV_GONE, /* it fails, and so does every call after it: the daemon is gone */
 	FAILHV_RESTARTED, /* as half way, and so does every call until a new connection: another daemon */
 	FAILHV_MODES,
+	FAILHV_KILLED_BEFORE = FAILHV_MODES, /* gpuvm is killed in place of the call */
+	FAILHV_KILLED_AFTER,                 /* it is done, and gpuvm is killed */
 };
 
-static const char *const failhv_mode_names[] = { "refused", "answer lost", "half way",
-						 "daemon gone", "daemon restarted" };
+static const char *const failhv_mode_names[] = { "refused",     "answer lost",      "half way",
+						 "daemon gone", "daemon restarted", "killed before",
+						 "killed after" };
 
 /* What it knows, ended by NULL. */
 static const char *const failhv_calls[] = {
@@ -58,6 +62,7 @@ struct failhv {
 	unsigned calls;
 	const char *failed;             /* the first that did; NULL: none */
 	virConnectPtr asked_for_nobody; /* not NULL: the error is that there is no such domain */
+	void (*dies)(const char *call); /* the last that a killed process does; may be NULL */
 };
 
 static struct failhv failhv;
@@ -74,9 +79,25 @@ static inline void failhv_disarm(void)
 
 virDomainPtr __real_virDomainLookupByName(virConnectPtr connection, const char *name);
 
+/* Whether a call that fails is done all the same. */
+static inline bool failhv_is_done(void)
+{
+	return failhv.mode == FAILHV_LOST || failhv.mode == FAILHV_KILLED_AFTER;
+}
+
+static inline void failhv_die(void)
+{
+	failhv_disarm();
+	if (failhv.dies != NULL)
+		failhv.dies(failhv.failed);
+	raise(SIGKILL);
+}
+
 /* Some error of libvirt's own: the library lets nobody else set one. */
 static inline void failhv_raise(void)
 {
+	if (failhv.mode >= FAILHV_MODES)
+		failhv_die();
 	if (failhv.asked_for_nobody == NULL)
 		assert_int_equal(virConnectRef(NULL), -1);
 	else
@@ -157,7 +178,7 @@ static inline int failhv_remember(void **state)
 	{                                                                                          \
 		bool fails = failhv_fails(#name);                                                  \
                                                                                                    \
-		if (!fails || failhv.mode == FAILHV_LOST) {                                        \
+		if (!fails || failhv_is_done()) {                                                  \
 			int result = __real_##name arguments;                                      \
                                                                                                    \
 			if (result == 0) {                                                         \
@@ -182,10 +203,6 @@ FAILHV_ASK(char *, virDomainGetXMLDesc, (virDomainPtr domain, unsigned flags), (
 	   NULL)
 FAILHV_ASK(int, virDomainIsActive, (virDomainPtr domain), (domain), -1)
 FAILHV_ASK(int, virDomainIsPersistent, (virDomainPtr domain), (domain), -1)
-FAILHV_ASK(int, virDomainSetMetadata,
-	   (virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri,
-	    unsigned flags),
-	   (domain, type, metadata, key, uri, flags), -1)
 FAILHV_ASK(virDomainPtr, virDomainLookupByName, (virConnectPtr connection, const char *name),
 	   (connection, name), NULL)
 FAILHV_ASK(virDomainPtr, virDomainLookupByUUIDString, (virConnectPtr connection, const char *uuid),
@@ -203,7 +220,7 @@ virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr connection, const char
 					    unsigned flags)
 {
 	bool fails = failhv_fails("virDomainDefineXMLFlags");
-	virDomainPtr domain = fails && failhv.mode != FAILHV_LOST
+	virDomainPtr domain = fails && !failhv_is_done()
 				      ? NULL
 				      : __real_virDomainDefineXMLFlags(connection, xml, flags);
 
@@ -253,7 +270,8 @@ static inline void failhv_move(virDomainPtr domain, bool to_vfio)
 
 static inline void failhv_ended(virDomainPtr domain)
 {
-	if (__real_virDomainIsActive(domain) == 0)
+	if (__real_virDomainIsActive(domain) == 0 &&
+	    !text_starts(virDomainGetName(domain), "keeps"))
 		failhv_move(domain, false);
 }
 
@@ -262,6 +280,10 @@ FAILHV_DO(virDomainCreateWithFlags, (virDomainPtr domain, unsigned flags), (doma
 FAILHV_DO(virDomainShutdownFlags, (virDomainPtr domain, unsigned flags), (domain, flags),
 	  failhv_ended(domain), )
 FAILHV_DO(virDomainDestroy, (virDomainPtr domain), (domain), failhv_ended(domain), )
+FAILHV_DO(virDomainSetMetadata,
+	  (virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri,
+	   unsigned flags),
+	  (domain, type, metadata, key, uri, flags), , )
 FAILHV_DO(virDomainUndefineFlags, (virDomainPtr domain, unsigned flags), (domain, flags), , )
 
 /* The driver knows no PCI devices: a device here is its name, "pci_0000_17_00_0". */
@@ -281,15 +303,16 @@ int __wrap_virNodeDeviceReAttach(virNodeDevicePtr device)
 {
 	unsigned part[4];
 	char address[DEVICE_ADDRESS_BYTES];
+	bool fails = failhv_fails("virNodeDeviceReAttach");
 
 	assert_int_equal(sscanf((const char *)(void *)device, "pci_%4x_%2x_%2x_%1x", &part[0],
 				&part[1], &part[2], &part[3]),
 			 4);
 	snprintf(address, sizeof address, "%04x:%02x:%02x.%x", part[0], part[1], part[2], part[3]);
-	if (!failhv_fails("virNodeDeviceReAttach")) {
+	if (!fails || failhv_is_done())
 		failhv_bring_home(address);
+	if (!fails)
 		return 0;
-	}
 	failhv_raise();
 	return -1;
 }
