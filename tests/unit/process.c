@@ -16,14 +16,14 @@ static void kernel_threads_are_left_out(void **state)
 	} cases[] = {
 		{ "flags", "sys/\n" USER("1") KERNEL("2") KERNEL("15") USER("812"), "1 812 " },
 		{ "children",
-		  "sys/\n" USER("1") KERNEL("2") "proc/2/task/2/children\t3 15 4711 \n" USER("15")
+		  "sys/\n" USER("1") KERNEL("2") "proc/2/task/2/children\t15 3 4711 \n" USER("15")
 			  USER("81") USER("471"),
 		  "1 81 471 " },
 		{ "container",
-		  "sys/\n" USER("1") USER("2") "proc/2/task/2/children\t15\n" USER("15"),
+		  "sys/\n" USER("1") USER("2") "proc/2/task/2/children\t15 \n" USER("15"),
 		  "1 2 15 " },
 		{ "garbage",
-		  "sys/\n" KERNEL("2") "proc/2/task/2/children\tx -1 99999999999 1x\n" USER("1"),
+		  "sys/\n" KERNEL("2") "proc/2/task/2/children\tx -1 4294967297 1x \n" USER("1"),
 		  "1 " },
 	};
 
