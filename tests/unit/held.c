@@ -186,16 +186,23 @@ static void a_request_that_fails_fails_in_its_own_words(void **state)
 	CLEANUP(host) struct host *host = NULL;
 	const struct place_gpu_request gpu = { .count = 1, .match = "any", .label = "[gpu]" };
 	const struct place_request request = {
-		.vcpus = 4000, .memory_bytes = UINT64_C(4) << 30, .gpus = &gpu, .gpu_count = 1
+		.vcpus = 4, .memory_bytes = UINT64_C(4) << 30, .gpus = &gpu, .gpu_count = 1
 	};
-	const struct place_taken taken = { 0 };
+	struct place_taken_gpu drained[9] = { 0 };
+	struct place_taken taken = { .gpus = drained };
 	CLEANUP(placement) struct placement *placement = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
 
 	(void)state;
 	assert_int_equal(host_read(root, &host, &fail), 0);
+	assert_int_equal(host->gpus->count, COUNT(drained));
+	for (; taken.gpu_count < COUNT(drained); taken.gpu_count++)
+		drained[taken.gpu_count] = (struct place_taken_gpu){
+			.address = host->gpus->gpus[taken.gpu_count].device->address,
+			.holder = "a drain"
+		};
 	assert_int_equal(held_place(&request, &records, MINE, host, &taken, &placement, &fail), -1);
-	assert_fails(&fail, FAIL_HOST, "vcpus = 4000");
+	assert_fails(&fail, FAIL_BUSY, "none of the 9 GPUs is free");
 	assert_int_equal(fail.item_count, 1);
 }
 
