@@ -83,6 +83,34 @@ static void a_claim_is_for_the_slot(void **state)
 	assert_false(taker_has(list, "0000:65:00.0"));
 }
 
+/* A start that undoes itself still has its claim; another start of the same VM may have one too. */
+static void ones_own_claim_takes_nothing(void **state)
+{
+	CLEANUP(root) struct root *root = hosts_write("nothing", "sys/\n");
+
+	(void)state;
+	for (int is_own = 0; is_own <= 1; is_own++) {
+		CLEANUP(scratch) char *leases = scratch_new();
+		CLEANUP(lease_gate) struct lease_gate *gate = NULL;
+		CLEANUP(lease_claim) struct lease_claim *claim = NULL;
+		CLEANUP(taker_list) struct taker_list *list = NULL;
+		char gpus[1][DEVICE_ADDRESS_BYTES] = { GPU };
+		struct lease_record record = { .name = (char *)"vm",
+					       .uuid = (char *)UUID,
+					       .pid = is_own ? getpid() : getppid(),
+					       .gpus = gpus,
+					       .gpu_count = 1,
+					       .cpus = hwloc_bitmap_alloc() };
+		struct fail fail = { 0 };
+
+		assert_int_equal(lease_open(leases, 0, &gate, &fail), 0);
+		assert_int_equal(lease_take(gate, &record, &claim, &fail), 0);
+		hwloc_bitmap_free(record.cpus);
+		list = taker_list_read(root, NULL, NULL, leases, UUID);
+		assert_int_equal(taker_has(list, GPU), !is_own);
+	}
+}
+
 static void a_process_with_vfio_open_has_it(void **state)
 {
 	CLEANUP(root) struct root *root = hosts_open("gpu8");
@@ -109,6 +137,7 @@ int main(void)
 		cmocka_unit_test(an_active_domain_has_what_it_names),
 		cmocka_unit_test(libvirt_is_asked_anew),
 		cmocka_unit_test(a_claim_is_for_the_slot),
+		cmocka_unit_test(ones_own_claim_takes_nothing),
 		cmocka_unit_test(a_process_with_vfio_open_has_it),
 	};
 
