@@ -224,6 +224,7 @@ static void only_what_was_seen_is_removed(void **state)
 {
 	struct record since = hold;
 	struct record other = hold;
+	struct record others = hold;
 	CLEANUP(records_host) struct root *root = records_host();
 	CLEANUP(fail) struct fail fail = { 0 };
 	struct {
@@ -232,12 +233,14 @@ static void only_what_was_seen_is_removed(void **state)
 		size_t left;
 	} cases[] = { { "written anew since", &since, 1 },
 		      { "another VM's by now", &other, 1 },
+		      { "another user's by now", &others, 1 },
 		      { "the same", &hold, 0 },
 		      { "gone already", &hold, 0 } };
 
 	(void)state;
 	since.since++;
 	other.uuid = (char *)"99999999-2222-3333-4444-555555555555";
+	others.uid++;
 	records_write(root, &hold);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		CLEANUP(record_list) struct record_list *list = NULL;
