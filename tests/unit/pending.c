@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/pending.h"
 
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "tests/unit/scratch.h"
@@ -64,14 +65,19 @@ static void what_is_no_file_of_the_owners_is_left_alone(void **state)
 	const struct guest folder = guest_of("", scratch, getuid());
 	const struct guest lost = { .name = (char *)"vm", .is_ours = true };
 	const struct guest *const guests[] = { &mine, &pipe, &folder, &lost };
+	CLEANUP(fd) int opened = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char event[4096];
 
 	(void)state;
 	if (!scratch_is_root())
 		skip();
 	assert_int_equal(chown(path, 4712, 4712), 0);
 	assert_int_equal(mkfifo(fifo, 0644), 0);
+	assert_true(inotify_add_watch(opened, fifo, IN_OPEN) >= 0);
 	for (size_t i = 0; i < COUNT(guests); i++)
 		assert_null(pending_spec(guests[i]));
+	assert_int_equal(read(opened, event, sizeof event), -1);
+	assert_int_equal(errno, EAGAIN);
 	/* The same file as its owner's, and as root's. */
 	for (unsigned uid = 0; uid <= 4711; uid += 4711) {
 		CLEANUP(text) char *text = NULL;
