@@ -25,12 +25,6 @@ static inline int crash_stop(const char *name, struct fail *fail)
 	return finish_stop(&options, name, &finish, fail);
 }
 
-static inline void crash_must(int result, const struct fail *fail)
-{
-	if (result < 0)
-		fail_msg("%s / %s", fail->items[0].what, fail->items[0].cause);
-}
-
 static inline bool crash_runs(struct hv *hv, const char *name)
 {
 	CLEANUP(hv_domains) struct hv_domains *domains = NULL;

@@ -103,7 +103,7 @@ static struct hv *set(const struct scene *scene)
 	failhv_restore();
 	forget_records();
 	free(scratch_write("", "vm.ini", spec));
-	crash_must(crash_start(SPEC_PATH, &fail), &fail);
+	assert_works(crash_start(SPEC_PATH, &fail), &fail);
 	read_gpu(gpu);
 	if (scene->is_silent)
 		silence(gpu);
@@ -238,7 +238,7 @@ static void must_stop(const struct scene *scene)
 {
 	CLEANUP(fail) struct fail fail = { 0 };
 
-	crash_must(crash_stop(scene->name, &fail), &fail);
+	assert_works(crash_stop(scene->name, &fail), &fail);
 }
 
 static void go_on(struct hv *hv, const struct scene *scene, const char *gpu, enum next next)
@@ -248,7 +248,7 @@ static void go_on(struct hv *hv, const struct scene *scene, const char *gpu, enu
 	CLEANUP(text) char *kept = NULL;
 
 	if (next == NEXT_START) {
-		crash_must(crash_start(scene->name, &fail), &fail);
+		assert_works(crash_start(scene->name, &fail), &fail);
 		assert_true(crash_runs(hv, scene->name));
 		assert_int_equal(livehost_claims(), 0);
 	}
@@ -298,23 +298,9 @@ static void a_killed_stop_is_made_good(void **state)
 	}
 }
 
-static int live(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(a_killed_stop_is_made_good) };
 
-	failhv_remember();
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
-static void on_a_live_host(void **state)
-{
-	(void)state;
-	livehost_run("gpu8", live);
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(on_a_live_host) };
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return LIVEHOST_RUN_TESTS(tests, failhv_remember);
 }

@@ -96,6 +96,7 @@ static inline void livehost_furnish(const char *directory)
 }
 
 struct livehost_group {
+	const char *host;
 	const struct CMUnitTest *tests;
 	size_t count;
 	CMFixtureFunction setup; /* NULL: none */
@@ -104,7 +105,7 @@ struct livehost_group {
 /* Runs in a process of its own, as there is no way back; it takes what is loaded on demand along. */
 static inline void livehost_enter(const struct livehost_group *group)
 {
-	CLEANUP(root) struct root *root = hosts_open("gpu8");
+	CLEANUP(root) struct root *root = hosts_open(group->host);
 
 	(void)getpwuid(0);
 	hv_close(testhv_open(TESTHV));
@@ -130,9 +131,11 @@ static inline void on_a_live_host(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* As cmocka_run_group_tests(), with the host tests/hosts/gpu8.host as the live one. Skips unless root. */
-#define LIVEHOST_RUN_TESTS(tests, setup)                                                           \
-	livehost_run_tests(&(struct livehost_group){ tests, COUNT(tests), setup })
+/* As cmocka_run_group_tests(), with tests/hosts/HOST.host as the live one. Skips unless root. */
+#define LIVEHOST_RUN_TESTS_ON(host, tests, setup)                                                  \
+	livehost_run_tests(&(struct livehost_group){ host, tests, COUNT(tests), setup })
+
+#define LIVEHOST_RUN_TESTS(tests, setup) LIVEHOST_RUN_TESTS_ON("gpu8", tests, setup)
 
 static inline int livehost_run_tests(struct livehost_group *group)
 {
