@@ -34,10 +34,10 @@ machine_stalled() {
 	[ "${times:-0}" -ge 3 ]
 }
 
-# And now and then all of it stands still, and the kernel has no chance to notice.
+# And now and then all of it stands still, or one CPU does, and the kernel does not notice.
 machine_silent() {
 	local beat
-	beat=$(stat -c %Y "$lab_run/share/pulse" 2>/dev/null) || return
+	beat=$(stat -c %Y "$lab_run/share/pulse" 2>/dev/null || stat -c %Y "$lab_run/share/up" 2>/dev/null) || return
 	[ $(($(date +%s) - beat)) -gt "$machine_silence_limit" ]
 }
 
@@ -50,7 +50,7 @@ machine_obituary() {
 	elif machine_stalled; then
 		printf 'the emulator lost a timer: %s\n' "$(grep -m 1 'Possible timer handling' "$lab_run/console" | tr -d '\r\t')"
 	elif machine_runs; then
-		printf 'the emulator stands still: the server has written no pulse for %d seconds\n' "$machine_silence_limit"
+		printf 'the emulator stands still, or one of its CPUs: no pulse for %d seconds\n' "$machine_silence_limit"
 	else
 		printf 'the emulator ended: %s\n' "$(grep -v ': warning: ' "$lab_run/emulator" | tail -n 1)"
 	fi
@@ -144,11 +144,14 @@ machine_wait() {
 
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
-	local profile=$1 try prepare='' machine=() kernel=() may_reboot=no
+	local profile=$1 try prepare='' machine=() kernel=() may_reboot=no has_cloud_image=no
 	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
-	images_ready || return
 	# shellcheck source=/dev/null
 	. "$lab_dir/profiles/$profile"
+	images_ready "$has_cloud_image" || return
+	[ "$has_cloud_image" = no ] || machine+=(
+		-drive "id=lab-images,if=none,format=raw,readonly=on,file=$cloud/images"
+		-device virtio-blk-pci,drive=lab-images,bus=pcie.0,addr=0x13)
 	for ((try = 0; try <= machine_retries; try++)); do
 		machine_down
 		machine_share
