@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# The two images, built once and kept under the hash of what they are made from:
+# The images, built once and kept under the hash of what they are made from:
 #   server-HASH/   root (the unpacked system: the outer QEMU runs from it), disk, kernel, initrd
 #   guest-HASH/    disk
+#   cloud-HASH/    images: a file system with a cloud image on it; only for the profiles that say so
 
 images_hash() {
 	(cd "$lab_dir/image" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum) |
@@ -41,7 +42,13 @@ images_guest_build() {
 	step "the guest's image" "$lab_dir/image/guest/build" "$server/root" "$1"
 }
 
-# Sets server and guest to the folders of the two images.
+images_cloud_build() {
+	local mirror
+	mirror=$(images_mirror)
+	step "the cloud image (once; a few minutes)" as_root "$lab_dir/image/cloud/build" "$mirror" "$1"
+}
+
+# images_ready CLOUD: sets server and guest to the folders of the images, and cloud if CLOUD is "yes".
 images_ready() {
 	mkdir -p "$lab_cache"
 	exec {images_lock}>"$lab_cache/lock"
@@ -49,7 +56,11 @@ images_ready() {
 	server=$lab_cache/server-$(images_hash packages server root)
 	images_keep "$server" images_server_build || return
 	# The guest's kernel is the server's, so its hash covers both.
-	guest=$lab_cache/guest-$(images_hash packages server root guest)
+	guest=$lab_cache/guest-$(images_hash packages server root guest unified)
 	images_keep "$guest" images_guest_build || return
+	if [ "$1" = yes ]; then
+		cloud=$lab_cache/cloud-$(images_hash cloud unified)
+		images_keep "$cloud" images_cloud_build || return
+	fi
 	exec {images_lock}>&-
 }
