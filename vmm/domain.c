@@ -91,6 +91,12 @@ static unsigned add_emulated(struct domain *domain, const bool *is_block)
 	domain->has_network = spec->network != SPEC_NETWORK_NONE;
 	if (domain->has_network)
 		domain->network_address = add_emulated_port(domain, count++);
+	for (size_t i = 0; i < spec->share_count; i++) {
+		struct domain_share *share = MEM_APPEND(domain->shares, domain->share_count);
+
+		share->share = &spec->shares[i];
+		share->address = add_emulated_port(domain, count++);
+	}
 	return count;
 }
 
@@ -293,5 +299,6 @@ void domain_free(struct domain *domain)
 	free(domain->controllers);
 	free(domain->hostdevs);
 	free(domain->disks);
+	free(domain->shares);
 	free(domain);
 }

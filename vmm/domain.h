@@ -63,6 +63,11 @@ struct domain_disk {
 	struct domain_address address;
 };
 
+struct domain_share {
+	const struct spec_share *share; /* borrowed from the spec */
+	struct domain_address address;
+};
+
 struct domain {
 	const struct spec *spec; /* borrowed, as are the next three */
 	const struct host *host;
@@ -75,6 +80,8 @@ struct domain {
 	size_t hostdev_count;
 	struct domain_disk *disks;
 	size_t disk_count;
+	struct domain_share *shares;
+	size_t share_count;
 	bool has_network;
 	struct domain_address network_address;
 	char mac[18]; /* "" without a UUID; else 52:54:00 and three bytes of it, so that it stays */

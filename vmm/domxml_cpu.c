@@ -57,9 +57,24 @@ static void add_pages(xmlNodePtr backing, const struct placement *placement)
 		add_list(page, "nodeset", cells);
 		hwloc_bitmap_free(cells);
 	}
-	/* memfd needs no hugetlbfs mount that libvirt knew when it started. */
-	if (hugepages != NULL)
+}
+
+static bool has_pages(const struct placement *placement)
+{
+	for (size_t i = 0; i < placement->cell_count; i++)
+		if (placement->cells[i].page_bytes != 0)
+			return true;
+	return false;
+}
+
+/* memfd needs no hugetlbfs mount that libvirt knew when it started, and is memory that another process can map, as
+ * virtiofsd has to. */
+static void add_source(xmlNodePtr backing, const struct domain *domain)
+{
+	if (has_pages(domain->placement) || domain->share_count > 0)
 		domxml_attribute(domxml_child(backing, "source"), "type", "memfd");
+	if (domain->share_count > 0)
+		domxml_attribute(domxml_child(backing, "access"), "mode", "shared");
 }
 
 static void add_memory(xmlNodePtr root, const struct domain *domain)
@@ -71,6 +86,7 @@ static void add_memory(xmlNodePtr root, const struct domain *domain)
 	add_kib(root, "currentMemory", domain->spec->memory_bytes);
 	backing = domxml_child(root, "memoryBacking");
 	add_pages(backing, domain->placement);
+	add_source(backing, domain);
 	domxml_child(backing, "nosharepages");
 	/* VFIO pins all of it anyway; several threads do it sooner. */
 	allocation = domxml_child(backing, "allocation");

@@ -112,6 +112,20 @@ static void add_network(xmlNodePtr devices, const struct domain *domain)
 	add_address(node, &domain->network_address);
 }
 
+static void add_share(xmlNodePtr devices, const struct domain_share *share)
+{
+	xmlNodePtr node = domxml_child(devices, "filesystem");
+
+	domxml_attribute(node, "type", "mount");
+	domxml_attribute(node, "accessmode", "passthrough");
+	domxml_attribute(domxml_child(node, "driver"), "type", "virtiofs");
+	domxml_attribute(domxml_child(node, "source"), "dir", "%s", share->share->source);
+	domxml_attribute(domxml_child(node, "target"), "dir", "%s", share->share->target);
+	if (share->share->readonly)
+		domxml_child(node, "readonly");
+	add_address(node, &share->address);
+}
+
 /* With a GPU for its only display a guest is blind until its driver runs: the console and its log. */
 static void add_console(xmlNodePtr devices, const struct domain *domain)
 {
@@ -179,6 +193,8 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 	add_controllers(devices, domain);
 	for (size_t i = 0; i < domain->disk_count; i++)
 		add_disk(devices, &domain->disks[i], i == 0);
+	for (size_t i = 0; i < domain->share_count; i++)
+		add_share(devices, &domain->shares[i]);
 	if (domain->has_network)
 		add_network(devices, domain);
 	add_console(devices, domain);

@@ -268,6 +268,9 @@ static void complete_whole(struct reader *reader)
 	for (const struct keys_section *row = reader->table->sections; row->name != NULL; row++) {
 		if (has_part(reader, row, true))
 			continue;
+		/* Of what can be there many times none is there. */
+		if (!row->required && row->repeatable)
+			continue;
 		if (!row->required) {
 			add_part(reader, row, row->name, 0);
 			continue;

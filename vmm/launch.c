@@ -11,6 +11,7 @@
 #include "vmm/launch_internal.h"
 #include "vmm/lease.h"
 #include "vmm/preflight.h"
+#include "vmm/share.h"
 
 /* One stage of a launch. */
 struct step {
@@ -152,6 +153,8 @@ static int check_host(struct launch *launch, struct fail *fail)
 static int check_parts(struct launch *launch, struct fail *fail)
 {
 	if (preflight_images(launch->spec, launch->disk_is_block, fail) < 0)
+		return -1;
+	if (share_check(launch->spec, launch->root, hv_libvirt_version(launch->hv), fail) < 0)
 		return -1;
 	return preflight_network(launch->spec, launch->root, launch->hv, fail);
 }

@@ -107,6 +107,12 @@ void spec_free(struct spec *spec)
 		free(spec->disks[i].label);
 		free(spec->disks[i].image);
 	}
+	for (size_t i = 0; i < spec->share_count; i++) {
+		free(spec->shares[i].label);
+		free(spec->shares[i].source);
+		free(spec->shares[i].target);
+	}
+	free(spec->shares);
 	free(spec->gpus);
 	free(spec->disks);
 	free(spec->file);

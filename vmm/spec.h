@@ -51,6 +51,15 @@ struct spec_disk {
 	enum spec_disk_format format;
 };
 
+/* A folder of the host that the guest may mount. */
+struct spec_share {
+	char *label; /* "[share:data]" */
+	unsigned line;
+	char *source;  /* absolute */
+	char *target;  /* the tag that the guest mounts it by; unique */
+	bool readonly; /* enforced by the host */
+};
+
 struct spec {
 	char *file;      /* as the user named it */
 	char *directory; /* absolute; relative paths are below it */
@@ -75,6 +84,9 @@ struct spec {
 
 	struct spec_disk *disks; /* at least one */
 	size_t disk_count;
+
+	struct spec_share *shares;
+	size_t share_count;
 
 	enum spec_network network;
 	char *network_source; /* NULL for SPEC_NETWORK_NONE */

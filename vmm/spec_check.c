@@ -87,6 +87,23 @@ static void check_image(const struct spec *spec, const struct keys_parts *parts,
 	}
 }
 
+static void check_tag(const struct spec *spec, const struct keys_parts *parts,
+		      const struct keys_part *part, struct fail *fail)
+{
+	const char *tag = spec->shares[part->position].target;
+
+	for (const struct keys_part *other = parts->items; other < part; other++) {
+		if (other->row->target != SPEC_TARGET_SHARE || tag == NULL ||
+		    !text_equal(tag, spec->shares[other->position].target))
+			continue;
+		keys_value_refuse(keys_read_value(part, "target"), fail,
+				  "another share of this VM has that tag");
+		fail_cause(fail, "%s, line %u", other->label,
+			   keys_read_value(other, "target")->line);
+		return;
+	}
+}
+
 /*
  * Whether a pair of files enforces Secure Boot is in the keys enrolled in the template, which only the
  * descriptors that libvirt chooses by can tell: gpuvm would promise what it cannot see.
@@ -157,6 +174,9 @@ int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *f
 			break;
 		case SPEC_TARGET_DISK:
 			check_image(spec, parts, part, fail);
+			break;
+		case SPEC_TARGET_SHARE:
+			check_tag(spec, parts, part, fail);
 			break;
 		case SPEC_TARGET_SPEC:
 			break;

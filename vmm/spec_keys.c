@@ -57,6 +57,10 @@ static const struct keys_section sections[] = {
 	  .repeatable = true,
 	  .required = true,
 	  .doc = "a disk image, the first one boots; [disk:NAME] adds another" },
+	{ .name = "share",
+	  .target = SPEC_TARGET_SHARE,
+	  .repeatable = true,
+	  .doc = "a folder of the host in the guest, by virtiofs; [share:NAME] adds another" },
 	{ .name = "network", .doc = "the network card" },
 	{ .name = NULL },
 };
@@ -217,6 +221,28 @@ static const struct keys_row rows[] = {
 	  .offset = offsetof(struct spec_disk, format),
 	  .example = "raw",
 	  .doc = "auto: qcow2 if the image's name ends in .qcow2, else raw; never by content" },
+	{ .section = "share",
+	  .key = "source",
+	  .type = &spec_type_folder,
+	  .required = true,
+	  .offset = offsetof(struct spec_share, source),
+	  .line_offset = offsetof(struct spec_share, line),
+	  .example = "/srv/data",
+	  .doc = "a folder of the host, shared and not copied" },
+	{ .section = "share",
+	  .key = "target",
+	  .type = &spec_type_tag,
+	  .required = true,
+	  .offset = offsetof(struct spec_share, target),
+	  .example = "data",
+	  .doc = "the tag that the guest mounts it by: mount -t virtiofs data /mnt/data" },
+	{ .section = "share",
+	  .key = "readonly",
+	  .type = &keys_type_boolean,
+	  .fallback = "no",
+	  .offset = offsetof(struct spec_share, readonly),
+	  .example = "yes",
+	  .doc = "whether the host keeps the guest from writing; refused where it cannot" },
 	{ .section = "network",
 	  .key = "source",
 	  .type = &spec_type_network,
@@ -241,6 +267,10 @@ static size_t add(void *whole, const struct keys_section *section, const char *l
 		*MEM_APPEND(spec->disks, spec->disk_count) =
 			(struct spec_disk){ .label = mem_strdup(label), .line = line };
 		return spec->disk_count - 1;
+	case SPEC_TARGET_SHARE:
+		*MEM_APPEND(spec->shares, spec->share_count) =
+			(struct spec_share){ .label = mem_strdup(label), .line = line };
+		return spec->share_count - 1;
 	case SPEC_TARGET_SPEC:
 		break;
 	}
@@ -256,6 +286,8 @@ static void *target(void *whole, const struct keys_section *section, size_t posi
 		return &spec->gpus[position];
 	case SPEC_TARGET_DISK:
 		return &spec->disks[position];
+	case SPEC_TARGET_SHARE:
+		return &spec->shares[position];
 	case SPEC_TARGET_SPEC:
 		break;
 	}

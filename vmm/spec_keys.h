@@ -10,6 +10,7 @@ enum spec_target {
 	SPEC_TARGET_SPEC,
 	SPEC_TARGET_GPU,
 	SPEC_TARGET_DISK,
+	SPEC_TARGET_SHARE,
 };
 
 /* Static; it fills a struct spec. */

@@ -9,6 +9,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/keys_value.h"
+#include "vmm/share.h"
 #include "vmm/spec.h"
 
 #define NAME_MOST_BYTES      63
@@ -172,6 +173,42 @@ static int store_path(const struct keys_value *value, void *target, struct fail 
 	return 0;
 }
 
+static int store_folder(const struct keys_value *value, void *target, struct fail *fail)
+{
+	CLEANUP(text) char *folder = mem_strdup(value->text);
+	size_t length = strlen(folder);
+	char *path;
+
+	while (length > 1 && folder[length - 1] == '/')
+		folder[--length] = '\0';
+	/* Without the slash that a folder's name may have; "/" is the one that is nothing else. */
+	path = text_equal(folder, "/") ? mem_strdup("/") : path_absolute(value, folder, fail);
+	if (path == NULL)
+		return -1;
+	replace(keys_value_field(value, target), path);
+	return 0;
+}
+
+static int store_tag(const struct keys_value *value, void *target, struct fail *fail)
+{
+	const char *tag = value->text;
+
+	if (strchr(tag, '/') != NULL) {
+		keys_value_refuse(value, fail, "a tag is no path");
+		return fail_hint(fail, "write %s; the guest mounts it where it likes",
+				 value->row->example);
+	}
+	if (tag[strspn(tag, NETWORK_LETTERS)] != '\0' || tag[0] == '.' || tag[0] == '-')
+		return keys_value_refuse(
+			value, fail,
+			"a tag has a-z A-Z 0-9 . _ - only and starts with none of . -");
+	if (strlen(tag) > SHARE_TAG_MOST_BYTES)
+		return keys_value_refuse(value, fail, "a tag has at most %d bytes",
+					 SHARE_TAG_MOST_BYTES);
+	replace(keys_value_field(value, target), mem_strdup(tag));
+	return 0;
+}
+
 static void set_firmware(struct spec *spec, char *code, char *vars)
 {
 	free(spec->firmware_code);
@@ -251,5 +288,7 @@ const struct keys_type spec_type_name = { "name", store_name };
 const struct keys_type spec_type_match = { "vendor:device, words, or any", store_match };
 const struct keys_type spec_type_addresses = { "PCI addresses, comma separated", store_addresses };
 const struct keys_type spec_type_path = { "path", store_path };
+const struct keys_type spec_type_folder = { "folder", store_folder };
+const struct keys_type spec_type_tag = { "tag", store_tag };
 const struct keys_type spec_type_firmware = { "auto | CODE.fd, VARS.fd", store_firmware };
 const struct keys_type spec_type_network = { "NAME | bridge:NAME | none", store_network };

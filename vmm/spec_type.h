@@ -13,6 +13,8 @@ extern const struct keys_type spec_type_match;     /* gpu_match_is_valid() */
 extern const struct keys_type spec_type_addresses; /* of a struct spec_gpu: comma separated */
 extern const struct keys_type
 	spec_type_path; /* a file; relative ones are below the spec's folder */
+extern const struct keys_type spec_type_folder;   /* the same for a folder */
+extern const struct keys_type spec_type_tag;      /* of virtiofs: share.h */
 extern const struct keys_type spec_type_firmware; /* of a struct spec: auto | CODE.fd, VARS.fd */
 extern const struct keys_type spec_type_network;  /* of a struct spec: NAME | bridge:NAME | none */
 

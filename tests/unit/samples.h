@@ -36,6 +36,7 @@ struct sample {
 	struct placement placement;
 	struct spec_disk disks[40];
 	bool is_block[40];
+	struct spec_share shares[2];
 	struct spec spec;
 	struct domain_identity identity;
 	struct domain *domain;
@@ -319,9 +320,37 @@ static inline struct sample *sample_far_emulator(void)
 	return sample;
 }
 
+static inline struct sample *sample_shares(void)
+{
+	struct sample *sample = sample_new(
+		"shares", "folders of the host: memory that virtiofsd maps too, normal pages");
+
+	sample_machine(sample, 1, 1, 8);
+	sample_cell(sample, 0, 2, 2, SIZE_GIB, 0);
+	sample_gpu(sample, "0000:01:00.0", 0);
+	sample->shares[0] = (struct spec_share){ .source = (char *)"/srv/data & sets",
+						 .target = (char *)"data" };
+	sample->shares[1] = (struct spec_share){ .source = (char *)"/srv/results",
+						 .target = (char *)"results" };
+	sample->spec.shares = sample->shares;
+	sample->spec.share_count = 2;
+	return sample;
+}
+
+static inline struct sample *sample_shares_read_only(void)
+{
+	struct sample *sample = sample_shares();
+
+	sample->name = "shares-read-only";
+	sample->about = "one of the folders is not the guest's to write";
+	sample->shares[0].readonly = true;
+	return sample;
+}
+
 static struct sample *(*const samples[])(void) = {
-	sample_two_sockets, sample_workstation, sample_unknown_node, sample_sub_numa,
-	sample_own_images,  sample_cliques,     sample_far_emulator,
+	sample_two_sockets,  sample_workstation, sample_unknown_node,
+	sample_sub_numa,     sample_own_images,  sample_cliques,
+	sample_far_emulator, sample_shares,      sample_shares_read_only,
 };
 
 enum {

@@ -213,7 +213,7 @@ static void test_tables(void **state)
 		assert_false(row->required && row->fallback != NULL);
 		expect_number_in_range(row);
 	}
-	assert_int_equal(count, 20);
+	assert_true(count > 20);
 }
 
 /* Every example and default of the table is accepted by its own parser. */
