@@ -184,7 +184,7 @@ static void add_life(xmlNodePtr root)
 	domxml_attribute(domxml_child(pm, "suspend-to-disk"), "enabled", "no");
 }
 
-static char *serialise(xmlDocPtr document)
+char *domxml_serialise(xmlDocPtr document)
 {
 	xmlChar *bytes = NULL;
 	char *text;
@@ -216,7 +216,7 @@ char *domxml_format(const struct domain *domain)
 	add_life(root);
 	domxml_devices_add(root, domain);
 	domxml_devices_add_cliques(root, domain);
-	text = serialise(document);
+	text = domxml_serialise(document);
 	xmlFreeDoc(document);
 	return text;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts that domxml_format() puts together; for the domxml_*.c files only. */
+/* The parts that domxml_format() puts together; for the domxml_*.c files, and storage_xml.c, which uses the first few. */
 #ifndef GPUVM_VMM_DOMXML_INTERNAL_H
 #define GPUVM_VMM_DOMXML_INTERNAL_H
 
@@ -26,6 +26,9 @@ void domxml_leaf(xmlNodePtr parent, const char *name, const char *format, ...)
  */
 void domxml_attribute(xmlNodePtr node, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* @document as text, indented, in UTF-8. The caller frees both. */
+char *domxml_serialise(xmlDocPtr document);
 
 /* @text as XML 1.0 can hold it: itself, or with \xNN for what it cannot. The caller frees. */
 char *domxml_text(const char *text);

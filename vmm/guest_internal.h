@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a guest's XML; for the guest*.c files only. */
+/* Reading a guest's XML; for the guest*.c files, and storage_xml.c, which reads XML alike. */
 #ifndef GPUVM_VMM_GUEST_INTERNAL_H
 #define GPUVM_VMM_GUEST_INTERNAL_H
 

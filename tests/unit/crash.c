@@ -170,11 +170,18 @@ static void a_stop_survives_every_failed_call(void **state)
 
 /* The calls of vmm/hv*.c that cannot fail for a daemon's sake. */
 static const char *const local[] = {
-	"virConnectClose",     "virConnectGetLibVersion", "virConnectGetVersion",
-	"virDomainFree",       "virDomainGetName",        "virDomainGetUUIDString",
-	"virGetLastErrorCode", "virNetworkFree",          "virGetLastErrorMessage",
-	"virGetLastError",     "virSetErrorFunc",         "virDomainGetID",
-	"virDomainRef",        "virConnectGetURI",        "virConnectOpenReadOnly", /* a plan's */
+	"virConnectClose",        "virConnectGetLibVersion",
+	"virConnectGetVersion",   "virDomainFree",
+	"virDomainGetName",       "virDomainGetUUIDString",
+	"virGetLastErrorCode",    "virNetworkFree",
+	"virGetLastErrorMessage", "virGetLastError",
+	"virSetErrorFunc",        "virDomainGetID",
+	"virDomainRef",           "virConnectGetURI",
+	"virConnectOpenReadOnly", /* a plan's */
+	"virStoragePoolFree",     "virStoragePoolGetName",
+	"virStorageVolFree",      "virStorageVolGetName",
+	"virStreamNew",           "virStreamFree",
+	"virStreamAbort",
 };
 
 static bool is_known_call(const char *name)

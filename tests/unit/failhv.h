@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tests/unit/livehost.h"
+#include "tests/unit/teststorage.h"
 #include "vmm/guest.h"
 
 enum failhv_mode {
@@ -34,6 +35,7 @@ static const char *const failhv_mode_names[] = { "refused",     "answer lost",  
 /* What it knows, ended by NULL. */
 static const char *const failhv_calls[] = {
 	"virConnectListAllDomains",
+	"virConnectListAllStoragePools",
 	"virConnectOpen",
 	"virDomainCreateWithFlags",
 	"virDomainDefineXMLFlags",
@@ -53,6 +55,25 @@ static const char *const failhv_calls[] = {
 	"virNodeDeviceFree",
 	"virNodeDeviceLookupByName",
 	"virNodeDeviceReAttach",
+	"virStoragePoolBuild",
+	"virStoragePoolCreate",
+	"virStoragePoolDefineXML",
+	"virStoragePoolGetXMLDesc",
+	"virStoragePoolIsActive",
+	"virStoragePoolLookupByName",
+	"virStoragePoolLookupByVolume",
+	"virStoragePoolRefresh",
+	"virStoragePoolSetAutostart",
+	"virStoragePoolUndefine",
+	"virStorageVolCreateXML",
+	"virStorageVolDelete",
+	"virStorageVolGetXMLDesc",
+	"virStorageVolLookupByName",
+	"virStorageVolLookupByPath",
+	"virStorageVolResize",
+	"virStorageVolUpload",
+	"virStreamFinish",
+	"virStreamSend",
 	NULL,
 };
 
@@ -285,6 +306,63 @@ FAILHV_DO(virDomainSetMetadata,
 	   unsigned flags),
 	  (domain, type, metadata, key, uri, flags), , )
 FAILHV_DO(virDomainUndefineFlags, (virDomainPtr domain, unsigned flags), (domain, flags), , )
+
+FAILHV_ASK(int, virConnectListAllStoragePools,
+	   (virConnectPtr connection, virStoragePoolPtr **pools, unsigned flags),
+	   (connection, pools, flags), -1)
+FAILHV_ASK(virStoragePoolPtr, virStoragePoolLookupByName,
+	   (virConnectPtr connection, const char *name), (connection, name), NULL)
+FAILHV_ASK(virStoragePoolPtr, virStoragePoolLookupByVolume, (virStorageVolPtr volume), (volume),
+	   NULL)
+FAILHV_ASK(char *, virStoragePoolGetXMLDesc, (virStoragePoolPtr pool, unsigned flags),
+	   (pool, flags), NULL)
+FAILHV_ASK(int, virStoragePoolIsActive, (virStoragePoolPtr pool), (pool), -1)
+FAILHV_ASK(virStorageVolPtr, virStorageVolLookupByName, (virStoragePoolPtr pool, const char *name),
+	   (pool, name), NULL)
+FAILHV_ASK(virStorageVolPtr, virStorageVolLookupByPath,
+	   (virConnectPtr connection, const char *path), (connection, path), NULL)
+FAILHV_ASK(char *, virStorageVolGetXMLDesc, (virStorageVolPtr volume, unsigned flags),
+	   (volume, flags), NULL)
+FAILHV_ASK(int, virStreamSend, (virStreamPtr stream, const char *bytes, size_t length),
+	   (stream, bytes, length), -1)
+FAILHV_ASK(int, virStreamFinish, (virStreamPtr stream), (stream), -1)
+
+/* A call that makes something of @type. */
+#define FAILHV_MAKE(type, name, parameters, arguments, release)                                    \
+	FAILHV_DECLARE(type, name, parameters)                                                     \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		bool fails = failhv_fails(#name);                                                  \
+		type made = fails && !failhv_is_done() ? NULL : __real_##name arguments;           \
+                                                                                                   \
+		if (!fails)                                                                        \
+			return made;                                                               \
+		if (made != NULL)                                                                  \
+			release(made);                                                             \
+		failhv_raise();                                                                    \
+		return NULL;                                                                       \
+	}
+
+FAILHV_MAKE(virStoragePoolPtr, virStoragePoolDefineXML,
+	    (virConnectPtr connection, const char *xml, unsigned flags), (connection, xml, flags),
+	    virStoragePoolFree)
+FAILHV_MAKE(virStorageVolPtr, virStorageVolCreateXML,
+	    (virStoragePoolPtr pool, const char *xml, unsigned flags), (pool, xml, flags),
+	    virStorageVolFree)
+FAILHV_DO(virStoragePoolBuild, (virStoragePoolPtr pool, unsigned flags), (pool, flags), , )
+FAILHV_DO(virStoragePoolCreate, (virStoragePoolPtr pool, unsigned flags), (pool, flags), , )
+FAILHV_DO(virStoragePoolRefresh, (virStoragePoolPtr pool, unsigned flags), (pool, flags), , )
+FAILHV_DO(virStoragePoolSetAutostart, (virStoragePoolPtr pool, int autostart), (pool, autostart),
+	  , )
+FAILHV_DO(virStoragePoolUndefine, (virStoragePoolPtr pool), (pool), , )
+FAILHV_DO(virStorageVolDelete, (virStorageVolPtr volume, unsigned flags), (volume, flags), , )
+FAILHV_DO(virStorageVolResize,
+	  (virStorageVolPtr volume, unsigned long long capacity, unsigned flags),
+	  (volume, capacity, flags), , )
+FAILHV_DO(virStorageVolUpload,
+	  (virStorageVolPtr volume, virStreamPtr stream, unsigned long long offset,
+	   unsigned long long length, unsigned flags),
+	  (volume, stream, offset, length, flags), , )
 
 /* The driver knows no PCI devices: a device here is its name, "pci_0000_17_00_0". */
 FAILHV_DECLARE(virNodeDevicePtr, virNodeDeviceLookupByName,
