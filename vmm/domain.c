@@ -97,6 +97,7 @@ static unsigned add_emulated(struct domain *domain, const bool *is_block)
 		share->share = &spec->shares[i];
 		share->address = add_emulated_port(domain, count++);
 	}
+	domain->agent_address = add_emulated_port(domain, count++);
 	return count;
 }
 

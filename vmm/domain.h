@@ -84,6 +84,8 @@ struct domain {
 	size_t share_count;
 	bool has_network;
 	struct domain_address network_address;
+	struct domain_address
+		agent_address; /* of the controller behind which the guest agent's channel is */
 	char mac[18]; /* "" without a UUID; else 52:54:00 and three bytes of it, so that it stays */
 	unsigned sockets, dies, cores, threads; /* product = vCPUs */
 };

@@ -144,6 +144,30 @@ static void add_console(xmlNodePtr devices, const struct domain *domain)
 	domxml_attribute(target, "port", "0");
 }
 
+/*
+ * The channel of qemu-guest-agent, in every VM: what a guest without the agent has is a port that nobody opens.
+ * Its socket's place is libvirt's choice (formatdomain, "Channel").
+ */
+static void add_agent(xmlNodePtr devices, const struct domain *domain)
+{
+	xmlNodePtr controller = domxml_child(devices, "controller");
+	xmlNodePtr channel = domxml_child(devices, "channel");
+	xmlNodePtr target, address;
+
+	domxml_attribute(controller, "type", "virtio-serial");
+	domxml_attribute(controller, "index", "0");
+	add_address(controller, &domain->agent_address);
+	domxml_attribute(channel, "type", "unix");
+	target = domxml_child(channel, "target");
+	domxml_attribute(target, "type", "virtio");
+	domxml_attribute(target, "name", "org.qemu.guest_agent.0");
+	address = domxml_child(channel, "address");
+	domxml_attribute(address, "type", "virtio-serial");
+	domxml_attribute(address, "controller", "0");
+	domxml_attribute(address, "bus", "0");
+	domxml_attribute(address, "port", "1");
+}
+
 static void add_source(xmlNodePtr hostdev, const struct device *device)
 {
 	xmlNodePtr address = domxml_child(domxml_child(hostdev, "source"), "address");
@@ -198,6 +222,7 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 	if (domain->has_network)
 		add_network(devices, domain);
 	add_console(devices, domain);
+	add_agent(devices, domain);
 	for (size_t i = 0; i < domain->hostdev_count; i++)
 		add_hostdev(devices, &domain->hostdevs[i]);
 	domxml_attribute(domxml_child(devices, "memballoon"), "model", "none");

@@ -164,10 +164,10 @@ static void many_disks_and_gpus_fit(void **state)
 		sample_disk(sample, "/x.img", false);
 	domain = sample_build(sample);
 	hold_at_all_times(domain);
-	/* 41 root ports take the bus numbers up to 41; the expanders begin above. */
+	/* 42 root ports, the agent's last, take the bus numbers up to 42; the expanders begin above. */
 	for (size_t i = 0; i < domain->controller_count; i++)
 		if (domain->controllers[i].model == DOMAIN_EXPANDER)
-			assert_true(domain->controllers[i].bus_number > 41);
+			assert_true(domain->controllers[i].bus_number > 42);
 	assert_string_equal(domain->disks[25].target, "vdz");
 	assert_string_equal(domain->disks[26].target, "vdaa");
 	assert_string_equal(domain->disks[39].target, "vdan");
@@ -176,7 +176,11 @@ static void many_disks_and_gpus_fit(void **state)
 	assert_int_equal(domain->controllers[40].address.function, 7);
 	assert_true(domain->controllers[1].address.multifunction);
 	assert_false(domain->controllers[2].address.multifunction);
-	assert_false(domain->controllers[41].address.multifunction); /* alone in its slot */
+	assert_true(domain->controllers[41]
+			    .address.multifunction); /* it and the agent's share a slot */
+	assert_int_equal(domain->agent_address.bus, 42);
+	assert_int_equal(domain->controllers[42].address.function, 1);
+	assert_false(domain->controllers[42].address.multifunction);
 }
 
 static void topology_is_the_placements(void **state)
