@@ -187,6 +187,19 @@ static int read_resources(struct guest *guest, xmlXPathContext *context, struct 
 	return 0;
 }
 
+static enum guest_agent read_agent(xmlXPathContext *context)
+{
+	static const char channel[] = "/domain/devices/channel/target[@type='virtio' and "
+				      "@name='org.qemu.guest_agent.0']";
+	CLEANUP(found) xmlXPathObject *found = guest_find(context, channel);
+	CLEANUP(text) char *state = NULL;
+
+	if (guest_found_count(found) == 0)
+		return GUEST_AGENT_NONE;
+	state = guest_attribute(found->nodesetval->nodeTab[0], "state");
+	return text_equal(state, "connected") ? GUEST_AGENT_OPEN : GUEST_AGENT_CLOSED;
+}
+
 static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 {
 	CLEANUP(context) xmlXPathContext *context = xmlXPathNewContext(document);
@@ -200,6 +213,8 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 		return unreadable(fail, guest, "it has no name", "");
 	if (read_resources(guest, context, fail) < 0 || read_hostdevs(guest, context, fail) < 0)
 		return -1;
+	guest->agent = read_agent(context);
+	guest->mac = guest_text_at(context, "/domain/devices/interface/mac/@address");
 	guest_read_memory(guest, context);
 	guest_read_metadata(guest, context);
 	return 0;
@@ -256,6 +271,7 @@ void guest_free(struct guest *guest)
 	free(guest->spec_file);
 	free(guest->spec_directory);
 	free(guest->serial_log);
+	free(guest->mac);
 	hwloc_bitmap_free(guest->vcpu_cpus);
 	free(guest);
 }

@@ -23,6 +23,13 @@ struct guest_function {
 	char gpu[DEVICE_ADDRESS_BYTES]; /* the GPU that it belongs to, or comes along with; "": unknown */
 };
 
+/* The channel of qemu-guest-agent (libvirt formatdomain, "Channel": target's state, of a live domain only). */
+enum guest_agent {
+	GUEST_AGENT_NONE,   /* the domain has no such channel */
+	GUEST_AGENT_CLOSED, /* nobody in the guest has it open, or nobody knows */
+	GUEST_AGENT_OPEN,
+};
+
 /* A part of a guest's memory; the whole of it, unless cells have nodes of their own. */
 struct guest_memory {
 	hwloc_bitmap_t nodes; /* the host's, by os index; empty: any */
@@ -57,7 +64,9 @@ struct guest {
 	hwloc_bitmap_t
 		vcpu_cpus; /* union of vCPU pins (vcpupin, else vcpu cpuset); empty: it floats */
 	char *serial_log;  /* <log file=...> of the serial console, or NULL */
-	char **problems;   /* GPU part edited since gpuvm wrote it: "0000:02:00.0 was added", ... */
+	enum guest_agent agent;
+	char *mac; /* of its first network interface, as libvirt writes it; NULL: it has none */
+	char **problems; /* GPU part edited since gpuvm wrote it: "0000:02:00.0 was added", ... */
 	size_t problem_count;
 };
 

@@ -56,6 +56,10 @@ static void gpuvm_reads_back_what_it_wrote(void **state)
 		xml = domxml_format(domain);
 		guest = parsed(xml);
 		assert_true(guest->is_ours);
+		assert_int_equal(guest->agent, GUEST_AGENT_CLOSED);
+		assert_true(text_equal(guest->mac, domain->has_network && *domain->mac != '\0'
+							   ? domain->mac
+							   : NULL));
 		assert_string_equal(guest->name, sample->spec.name);
 		assert_true(text_equal(guest->uuid, sample->identity.uuid));
 		assert_string_equal(guest->user, sample->identity.user);
