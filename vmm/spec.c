@@ -92,6 +92,17 @@ int spec_parse(const char *file, const char *directory, const char *text, struct
 	return read_ini(ini, directory, ret_spec, fail);
 }
 
+static void cloud_init_done(struct spec_cloud_init *cloud_init)
+{
+	free(cloud_init->user);
+	free(cloud_init->ssh_key_file);
+	free(cloud_init->hostname);
+	for (size_t i = 0; i < cloud_init->package_count; i++)
+		free(cloud_init->packages[i]);
+	free(cloud_init->packages);
+	free(cloud_init->user_data);
+}
+
 void spec_free(struct spec *spec)
 {
 	if (spec == NULL)
@@ -122,6 +133,7 @@ void spec_free(struct spec *spec)
 	free(spec->firmware_code);
 	free(spec->firmware_vars);
 	free(spec->network_source);
+	cloud_init_done(&spec->cloud_init);
 	hwloc_bitmap_free(spec->pin);
 	hwloc_bitmap_free(spec->emulator);
 	free(spec);

@@ -60,6 +60,26 @@ struct spec_share {
 	bool readonly; /* enforced by the host */
 };
 
+enum spec_ssh_key {
+	SPEC_SSH_KEY_AUTO, /* the caller's */
+	SPEC_SSH_KEY_NONE,
+	SPEC_SSH_KEY_FILE,
+};
+
+/* What cloud-init in the guest does at the first boot; seed_read.h has the defaults that depend on the caller. */
+struct spec_cloud_init {
+	bool is_written; /* else the rest is all defaults, and the VM gets no seed */
+	unsigned line;   /* of the section */
+	char *user;      /* NULL: the caller's own name */
+	enum spec_ssh_key ssh_key;
+	char *ssh_key_file; /* absolute; NULL unless SPEC_SSH_KEY_FILE */
+	char *hostname;     /* NULL: made of the VM's */
+	char **packages;
+	size_t package_count;
+	char *user_data; /* absolute; NULL: none */
+	unsigned ssh_key_line, user_data_line;
+};
+
 struct spec {
 	char *file;      /* as the user named it */
 	char *directory; /* absolute; relative paths are below it */
@@ -90,6 +110,8 @@ struct spec {
 
 	enum spec_network network;
 	char *network_source; /* NULL for SPEC_NETWORK_NONE */
+
+	struct spec_cloud_init cloud_init;
 
 	unsigned vcpus_line, memory_line, policy_line, hugepages_line, firmware_line, network_line;
 	unsigned threads_line, pin_line, emulator_line;

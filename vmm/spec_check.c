@@ -159,6 +159,20 @@ static void check_cpus(const struct spec *spec, const struct keys_parts *parts, 
 	}
 }
 
+/* A section without a key asks for all that it does by itself. Who may not log in needs no account. */
+static void check_cloud_init(struct spec *spec, const struct keys_part *part, struct fail *fail)
+{
+	const struct keys_value *user = keys_read_value(part, "user");
+
+	spec->cloud_init.is_written = part->line > 0;
+	spec->cloud_init.line = part->line;
+	if (user == NULL || spec->cloud_init.ssh_key != SPEC_SSH_KEY_NONE)
+		return;
+	keys_value_refuse(user, fail, "an account without a key: nobody could log in");
+	fail_cause(fail, "[cloud-init] ssh_key = none, line %u", spec->cloud_init.ssh_key_line);
+	fail_hint(fail, "write ssh_key = auto or a file, or leave user out");
+}
+
 int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *fail)
 {
 	size_t before = fail->item_count;
@@ -179,6 +193,8 @@ int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *f
 			check_tag(spec, parts, part, fail);
 			break;
 		case SPEC_TARGET_SPEC:
+			if (text_equal(part->row->name, "cloud-init"))
+				check_cloud_init(spec, part, fail);
 			break;
 		}
 	}

@@ -6,6 +6,7 @@
 #include "vmm/keys_type.h"
 #include "vmm/spec.h"
 #include "vmm/spec_type.h"
+#include "vmm/spec_type_cloud_init.h"
 
 /* Choices are stored as their position, which therefore is the enum's value. */
 static const char *const policies[] = {
@@ -62,6 +63,8 @@ static const struct keys_section sections[] = {
 	  .repeatable = true,
 	  .doc = "a folder of the host in the guest, by virtiofs; [share:NAME] adds another" },
 	{ .name = "network", .doc = "the network card" },
+	{ .name = "cloud-init",
+	  .doc = "the first boot of a cloud image: an account with your SSH keys, packages" },
 	{ .name = NULL },
 };
 
@@ -251,6 +254,39 @@ static const struct keys_row rows[] = {
 	  .line_offset = offsetof(struct spec, network_line),
 	  .example = "bridge:br0",
 	  .doc = "a libvirt network, bridge:NAME for a bridge of the host, or none" },
+	{ .section = "cloud-init",
+	  .key = "user",
+	  .type = &spec_type_login,
+	  .offset = offsetof(struct spec, cloud_init.user),
+	  .example = "alice",
+	  .doc = "the account made in the guest, which may use sudo; not written: your own name" },
+	{ .section = "cloud-init",
+	  .key = "ssh_key",
+	  .type = &spec_type_ssh_key,
+	  .fallback = "auto",
+	  .offset = offsetof(struct spec, cloud_init.ssh_key_file),
+	  .line_offset = offsetof(struct spec, cloud_init.ssh_key_line),
+	  .example = "/home/alice/.ssh/id_ed25519.pub",
+	  .doc = "its SSH keys: a file of public keys; auto: your ~/.ssh/id_*.pub; none: no account" },
+	{ .section = "cloud-init",
+	  .key = "hostname",
+	  .type = &spec_type_hostname,
+	  .offset = offsetof(struct spec, cloud_init.hostname),
+	  .example = "train.example.org",
+	  .doc = "the guest's name; not written: the VM's, with - for . and _" },
+	{ .section = "cloud-init",
+	  .key = "packages",
+	  .type = &spec_type_packages,
+	  .offset = offsetof(struct spec, cloud_init.packages),
+	  .example = "python3-venv, git",
+	  .doc = "what the guest installs of its distribution, comma separated" },
+	{ .section = "cloud-init",
+	  .key = "user_data",
+	  .type = &spec_type_path,
+	  .offset = offsetof(struct spec, cloud_init.user_data),
+	  .line_offset = offsetof(struct spec, cloud_init.user_data_line),
+	  .example = "driver.yaml",
+	  .doc = "a file of your own for cloud-init: a #cloud-config, or a script" },
 	{ .key = NULL },
 };
 

@@ -128,8 +128,7 @@ static char *path_collapse(const char *path)
 	return result == NULL ? mem_strdup("/") : result;
 }
 
-/* The absolute path of the file that @path means, or NULL with @fail filled. The caller frees. */
-static char *path_absolute(const struct keys_value *value, const char *path, struct fail *fail)
+char *spec_type_absolute(const struct keys_value *value, const char *path, struct fail *fail)
 {
 	size_t length = strlen(path);
 	CLEANUP(text) char *joined = NULL;
@@ -163,7 +162,7 @@ static char *path_absolute(const struct keys_value *value, const char *path, str
 
 static int store_path(const struct keys_value *value, void *target, struct fail *fail)
 {
-	char *path = path_absolute(value, value->text, fail);
+	char *path = spec_type_absolute(value, value->text, fail);
 	char **field = (char **)((char *)target + value->row->offset);
 
 	if (path == NULL)
@@ -233,10 +232,10 @@ static int store_firmware(const struct keys_value *value, void *target, struct f
 		keys_value_refuse(value, fail, "must be auto, or two files: CODE.fd, VARS.fd");
 		return fail_hint(fail, "write auto");
 	}
-	code_path = path_absolute(value, code, fail);
+	code_path = spec_type_absolute(value, code, fail);
 	if (code_path == NULL)
 		return -1;
-	vars_path = path_absolute(value, vars, fail);
+	vars_path = spec_type_absolute(value, vars, fail);
 	if (vars_path == NULL)
 		return -1;
 	if (strcmp(code_path, vars_path) == 0)

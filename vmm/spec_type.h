@@ -8,6 +8,12 @@
 
 #include "vmm/keys.h"
 
+struct keys_value; /* keys_value.h */
+
+/* The absolute path of the file that @path, of @value, means; relative ones are below the spec's folder. NULL with
+ * @fail filled if it means none. The caller frees. */
+char *spec_type_absolute(const struct keys_value *value, const char *path, struct fail *fail);
+
 extern const struct keys_type spec_type_name;      /* spec_name_is_valid() */
 extern const struct keys_type spec_type_match;     /* gpu_match_is_valid() */
 extern const struct keys_type spec_type_addresses; /* of a struct spec_gpu: comma separated */

@@ -79,6 +79,37 @@ static void test_defaults(void **state)
 	assert_int_equal(spec->pin_line, 0);
 	assert_int_equal(spec->emulator_line, 0);
 	assert_int_equal(spec->gpus[0].p2p, SPEC_P2P_NO);
+	assert_false(spec->cloud_init.is_written);
+	assert_null(spec->cloud_init.user);
+	assert_int_equal(spec->cloud_init.ssh_key, SPEC_SSH_KEY_AUTO);
+}
+
+static void test_cloud_init(void **state)
+{
+	CLEANUP(spec) struct spec *bare = parse(WHOLE "[cloud-init]\n");
+	CLEANUP(spec)
+	struct spec *spec = parse(WHOLE "[cloud-init]\nuser = _a-1\nssh_key = keys//a.pub\n"
+					"hostname = A-1.example\npackages = git ,g++,0ad\n"
+					"user_data = ./run.sh\n");
+	CLEANUP(spec) struct spec *none = parse(WHOLE "[cloud-init]\nssh_key = none\n");
+
+	(void)state;
+	assert_true(bare->cloud_init.is_written);
+	assert_int_equal(bare->cloud_init.line, 8);
+	assert_int_equal(bare->cloud_init.ssh_key, SPEC_SSH_KEY_AUTO);
+	assert_int_equal(bare->cloud_init.ssh_key_line, 0);
+	assert_true(spec->cloud_init.is_written);
+	assert_string_equal(spec->cloud_init.user, "_a-1");
+	assert_int_equal(spec->cloud_init.ssh_key, SPEC_SSH_KEY_FILE);
+	assert_string_equal(spec->cloud_init.ssh_key_file, "/specs/keys/a.pub");
+	assert_int_equal(spec->cloud_init.ssh_key_line, 10);
+	assert_string_equal(spec->cloud_init.hostname, "A-1.example");
+	assert_int_equal(spec->cloud_init.package_count, 3);
+	assert_string_equal(spec->cloud_init.packages[1], "g++");
+	assert_string_equal(spec->cloud_init.user_data, "/specs/run.sh");
+	assert_int_equal(spec->cloud_init.user_data_line, 13);
+	assert_int_equal(none->cloud_init.ssh_key, SPEC_SSH_KEY_NONE);
+	assert_null(none->cloud_init.ssh_key_file);
 }
 
 static void test_everything_written(void **state)
@@ -303,7 +334,7 @@ int main(void)
 		cmocka_unit_test(test_edges),    cmocka_unit_test(test_names),
 		cmocka_unit_test(test_tables),   cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_shipped),  cmocka_unit_test(test_folder),
-		cmocka_unit_test(test_goldens),
+		cmocka_unit_test(test_goldens),  cmocka_unit_test(test_cloud_init),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
