@@ -5,13 +5,14 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/help.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/refused.h"
 #include "vmm/keys_type.h"
 #include "vmm/policy.h"
 #include "vmm/spec_keys.h"
 
-static bool is_option_of(const struct cli_option *option, const struct cli_command *command)
+bool help_is_option_of(const struct cli_option *option, const struct cli_command *command)
 {
 	if (option->offset == offsetof(struct cli, root_directory) && command->live_only)
 		return false;
@@ -24,7 +25,7 @@ static void help_options(const struct cli_command *command)
 	for (const struct cli_option *row = cli_options(); row->name != NULL; row++) {
 		CLEANUP(text) char *left = NULL;
 
-		if (command != NULL && !is_option_of(row, command))
+		if (command != NULL && !help_is_option_of(row, command))
 			continue;
 		if (row->letter != 0)
 			text_add(&left, "-%c, ", row->letter);
@@ -67,7 +68,7 @@ static void help_command(const struct cli_command *command)
 	help_options(command);
 }
 
-static char *range_of(const struct keys_row *row)
+char *help_range(const struct keys_row *row)
 {
 	CLEANUP(text) char *range = NULL;
 
@@ -92,7 +93,7 @@ static char *range_of(const struct keys_row *row)
 
 static void help_key(const struct keys_row *row, int width)
 {
-	CLEANUP(text) char *range = range_of(row);
+	CLEANUP(text) char *range = help_range(row);
 	CLEANUP(text) char *note = NULL;
 
 	if (range != NULL)
@@ -166,6 +167,11 @@ static const struct {
 	{ "refused", help_refused },
 };
 
+const char *help_topic_name(size_t at)
+{
+	return at < sizeof topics / sizeof *topics ? topics[at].name : NULL;
+}
+
 static int help_topic(const char *topic, struct fail *fail)
 {
 	const struct cli_command *command = cli_command(topic);
@@ -186,7 +192,7 @@ static int help_topic(const char *topic, struct fail *fail)
 
 static json_t *key_json(const struct keys_row *row)
 {
-	CLEANUP(text) char *range = range_of(row);
+	CLEANUP(text) char *range = help_range(row);
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:s}", "section", row->section, "key",
 			 row->key, "range", out_text_or_null(range), "default",
@@ -203,18 +209,58 @@ static json_t *keys_json(const struct keys_table *table)
 	return keys;
 }
 
-/* The same tables for programs. */
-static int help_json(void)
+static json_t *option_json(const struct cli_option *option)
 {
-	json_t *kinds = json_array();
+	char letter[] = { option->letter, '\0' };
+
+	return json_pack("{s:s, s:o, s:o, s:s}", "name", option->name, "letter",
+			 out_text_or_null(*letter == '\0' ? NULL : letter), "argument",
+			 out_text_or_null(option->argument), "doc", option->doc);
+}
+
+/* @command NULL: all there are. */
+static json_t *options_json(const struct cli_command *command)
+{
+	json_t *options = json_array();
+
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++)
+		if (command == NULL)
+			json_array_append_new(options, option_json(row));
+		else if (help_is_option_of(row, command))
+			json_array_append_new(options, json_string(row->name));
+	return options;
+}
+
+static json_t *commands_json(void)
+{
 	json_t *commands = json_array();
 
 	for (const struct cli_command *row = cli_commands(); row->name != NULL; row++)
 		if (!row->hidden)
 			json_array_append_new(commands,
-					      json_pack("{s:s, s:s, s:s}", "name", row->name,
-							"arguments", row->arguments, "summary",
-							row->summary));
+					      json_pack("{s:s, s:s, s:s, s:s, s:o}", "name",
+							row->name, "arguments", row->arguments,
+							"summary", row->summary, "more", row->more,
+							"options", options_json(row)));
+	return commands;
+}
+
+static json_t *sections_json(const struct keys_table *table)
+{
+	json_t *sections = json_array();
+
+	for (const struct keys_section *row = table->sections; row->name != NULL; row++)
+		json_array_append_new(sections,
+				      json_pack("{s:s, s:b, s:b, s:s}", "section", row->name,
+						"required", row->required, "repeatable",
+						row->repeatable, "doc", row->doc));
+	return sections;
+}
+
+static json_t *kinds_json(void)
+{
+	json_t *kinds = json_array();
+
 	for (int kind = FAIL_NONE; kind < FAIL_KINDS; kind++) {
 		const struct fail_kind_row *row = fail_kind_row((enum fail_kind)kind);
 
@@ -223,9 +269,28 @@ static int help_json(void)
 						"kind", row->title, "meaning", row->meaning,
 						"actor", row->actor));
 	}
-	out_json(json_pack("{s:o, s:o, s:o, s:o}", "commands", commands, "spec_keys",
-			   keys_json(spec_keys()), "host_keys", keys_json(policy_keys()),
-			   "exit_codes", kinds));
+	return kinds;
+}
+
+static json_t *refused_json(void)
+{
+	json_t *verbs = json_array();
+
+	for (const struct refused_verb *row = refused_verbs(); row->verb != NULL; row++)
+		json_array_append_new(verbs,
+				      json_pack("{s:s, s:s, s:s}", "verb", row->verb, "reason",
+						row->reason, "instead", row->instead));
+	return verbs;
+}
+
+/* The same tables for programs. */
+static int help_json(void)
+{
+	out_json(json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands", commands_json(), "options",
+		options_json(NULL), "spec_sections", sections_json(spec_keys()), "spec_keys",
+		keys_json(spec_keys()), "host_sections", sections_json(policy_keys()), "host_keys",
+		keys_json(policy_keys()), "exit_codes", kinds_json(), "refused", refused_json()));
 	return 0;
 }
 
