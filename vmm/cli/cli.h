@@ -58,6 +58,8 @@ struct cli_command {
 	const char *summary;                                  /* one line */
 	const char *more;                                     /* what help NAME adds; may be "" */
 	bool hidden; /* run by other programs: in no list */
+	/* What people read once it takes more than a second; NULL: it tells by itself. */
+	const char *says;
 };
 
 /* The tables, ended by a row without name. Static. */

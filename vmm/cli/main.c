@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
 	{ .name = "gpus",
 	  .arguments = "",
 	  .run = gpus_run,
+	  .says = "looking at the GPUs",
 	  .summary = "show this host's GPUs: where they sit, what they are, who has them",
 	  .more = "A GPU is free, held by a VM, or not offered: the reason says why words in a\n"
 		  "spec never choose it. Its IOMMU group's other members travel with it." },
@@ -19,6 +20,7 @@ static const struct cli_command commands[] = {
 	  .arguments = "",
 	  .options = CLI_XML,
 	  .run = topo_run,
+	  .says = "looking at the machine",
 	  .summary =
 		  "draw the machine: nodes, caches, cores, GPUs under their ports, who holds what",
 	  .more = "With --xml: as hwloc's XML with the VMs marked; gpuvm topo --xml > machine.xml,\n"
@@ -29,6 +31,7 @@ static const struct cli_command commands[] = {
 	  .most = 1,
 	  .options = CLI_XML,
 	  .run = plan_run,
+	  .says = "planning",
 	  .summary = "show what start would do, and why, without doing it",
 	  .more = "Needs no rights, and no daemon: it then says what it does not know." },
 	{ .name = "start",
@@ -54,6 +57,7 @@ static const struct cli_command commands[] = {
 	  .arguments = "",
 	  .live_only = true,
 	  .run = list_run,
+	  .says = "asking libvirt",
 	  .summary = "show gpuvm's VMs, running or not, and starts under way",
 	  .more = "" },
 	{ .name = "show",
@@ -62,6 +66,7 @@ static const struct cli_command commands[] = {
 	  .most = 1,
 	  .live_only = true,
 	  .run = show_run,
+	  .says = "asking libvirt",
 	  .summary = "show one VM: its GPUs, pins, memory, console and log",
 	  .more = "" },
 	{ .name = "delete",
@@ -71,6 +76,7 @@ static const struct cli_command commands[] = {
 	  .options = CLI_FORCE,
 	  .live_only = true,
 	  .run = delete_run,
+	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "forget a VM that is off, its UEFI variables included; disks stay",
 	  .more = "" },
 	{ .name = "release",
@@ -80,6 +86,7 @@ static const struct cli_command commands[] = {
 	  .options = CLI_FORCE,
 	  .live_only = true,
 	  .run = release_run,
+	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "end a hold: others may have the GPU that a VM kept while it is off",
 	  .more = "GPU is an address as gpuvm gpus shows it. Refused while the VM runs. Its next start\n"
 		  "holds GPUs again, unless hold = yes is taken out of its spec." },
@@ -90,6 +97,7 @@ static const struct cli_command commands[] = {
 	  .options = CLI_FORCE | CLI_REASON,
 	  .live_only = true,
 	  .run = drain_run,
+	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "keep a GPU from new VMs, saying why; the VM that runs with it goes on",
 	  .more = "For maintenance, over reboots too. No VM starts with the GPU, whoever starts it." },
 	{ .name = "undrain",
@@ -99,6 +107,7 @@ static const struct cli_command commands[] = {
 	  .options = CLI_FORCE,
 	  .live_only = true,
 	  .run = undrain_run,
+	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "give a drained GPU to VMs again; one in quarantine too, if it answers again",
 	  .more = "A GPU is quarantined when it does not come back from a VM. It must answer on the PCI\n"
 		  "bus and be on its driver again; with --force on any driver." },
@@ -107,6 +116,7 @@ static const struct cli_command commands[] = {
 	  .least = 1,
 	  .most = 1,
 	  .run = snapshot_run,
+	  .says = "copying what planning reads",
 	  .summary = "write all that planning reads into one archive, for --root or a bug report",
 	  .more = "It holds libvirt's domains, the firmware's descriptors and package versions too.\n"
 		  "UUIDs, MAC addresses, paths, specs and user names are blanked; names of VMs are not." },
@@ -154,6 +164,8 @@ static int run(const struct cli *cli, struct fail *fail)
 	}
 	if (cli->help || cli->command == NULL)
 		return help_run(cli, fail);
+	if (cli->command->says != NULL && !cli->json)
+		out_progress_late(cli->command->says);
 	return cli->command->run(cli, fail);
 }
 
@@ -167,6 +179,7 @@ int main(int argc, char **argv)
 		fail_add(&fail, FAIL_FAIL, "the output could not be written");
 		fail_cause(&fail, "standard output: %s", strerror(errno));
 	}
+	out_progress_end();
 	if (fail.kind != FAIL_NONE)
 		out_fail(&fail, cli.json);
 	return fail_kind_row(fail.kind)->exit_code;

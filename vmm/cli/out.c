@@ -17,7 +17,7 @@ static bool has_colour(int fd)
 	const char *no_colour = getenv("NO_COLOR");
 	const char *terminal = getenv("TERM");
 
-	return (no_colour == NULL || *no_colour == '\0') && isatty(fd) &&
+	return (no_colour == NULL || *no_colour == '\0') && isatty(fd) && terminal != NULL &&
 	       !text_equal(terminal, "dumb");
 }
 
@@ -49,6 +49,7 @@ void out_table(const struct out_column *columns, size_t count, const json_t *row
 	char **cells = mem_alloc(row_count * count, sizeof *cells);
 	size_t *widths = mem_alloc(count, sizeof *widths);
 
+	out_progress_end();
 	for (size_t i = 0; i < row_count * count; i++) {
 		const struct out_column *column = &columns[i % count];
 		size_t width;
@@ -71,6 +72,7 @@ void out_line(const char *format, ...)
 {
 	va_list args;
 
+	out_progress_end();
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -81,6 +83,7 @@ void out_heading(const char *text)
 {
 	bool bold = has_colour(STDOUT_FILENO);
 
+	out_progress_end();
 	printf("%s%s%s\n", bold ? "\033[1m" : "", text, bold ? "\033[0m" : "");
 }
 
@@ -88,26 +91,12 @@ void out_json(json_t *value)
 {
 	json_t *whole = json_pack("{s:i}", "format", 1);
 
+	out_progress_end();
 	json_object_update(whole, value);
 	json_dumpf(whole, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(whole);
 	json_decref(value);
-}
-
-void out_progress(const char *text)
-{
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%s ...", text);
-	else
-		fprintf(stderr, "%s ...\n", text);
-	fflush(stderr);
-}
-
-void out_progress_end(void)
-{
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K");
 }
 
 /* Arguments, file names and the host's texts must not steer the terminal. */

@@ -31,9 +31,23 @@ void out_heading(const char *text);
 /* @value as JSON with "format": 1 put first; indented, keys in the order they were set. Takes @value. */
 void out_json(json_t *value);
 
-/* A progress line on standard error: replaced by the next on a terminal, else a line of its own. */
+/*
+ * A progress line on standard error. On a terminal it counts the seconds that pass and is replaced by the next, or
+ * erased by whatever is printed by this file; elsewhere, and on a dumb terminal, it is a line of its own.
+ * out_progress_late() shows nothing before a second has passed, and nothing at all but on a terminal.
+ */
 void out_progress(const char *text);
+void out_progress_late(const char *text);
 void out_progress_end(void);
+
+/*
+ * Asks on the terminal: @question and, in brackets, what an empty answer means (NULL: it must be answered). The
+ * answer without blanks around it, which the caller frees; NULL at the end of the input.
+ */
+char *out_ask(const char *question, const char *fallback);
+
+/* Whether somebody is there to answer: standard input and standard error are a terminal. */
+bool out_can_ask(void);
 
 /* The failure: on standard error for people; with @json also as {"error": ...} on standard output. */
 void out_fail(const struct fail *fail, bool json);
