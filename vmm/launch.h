@@ -37,8 +37,10 @@ struct launch_options {
 	const char *uri;             /* NULL: HV_URI_DEFAULT */
 	const char *root_directory;  /* NULL: the live host */
 	const char *lease_directory; /* NULL: LEASE_DIRECTORY */
-	bool force;                  /* start another user's VM */
-	bool by_name;                /* a target is a VM's name, whatever it looks like */
+	const char *
+		spec_text; /* of launch_plan(): the spec, of which @path is but the name; NULL: the file has it */
+	bool force;                /* start another user's VM */
+	bool by_name;              /* a target is a VM's name, whatever it looks like */
 	bool keep_owner;           /* the VM stays its owner's, whoever starts it: starts at boot */
 	unsigned choose_timeout_s; /* 0: LAUNCH_CHOOSE_TIMEOUT_S */
 	/* Told of each step as it begins, by its name in launch's table; may be NULL. @says is what people read of

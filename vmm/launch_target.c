@@ -20,6 +20,9 @@ bool launch_target_is_path(const char *target)
 
 int launch_target_read(struct launch *launch, struct fail *fail)
 {
+	if (launch->options.spec_text != NULL)
+		return spec_parse(launch->target, "/", launch->options.spec_text, &launch->spec,
+				  fail);
 	if (spec_read(launch->target, &launch->spec, fail) == 0)
 		return 0;
 	if (access(launch->target, F_OK) == 0 || errno != ENOENT)

@@ -17,6 +17,7 @@ enum cli_option_bit {
 	CLI_TIMEOUT = 1 << 3,
 	CLI_AUTOSTART = 1 << 4,
 	CLI_REASON = 1 << 5,
+	CLI_INIT = 1 << 16, /* what init could ask */
 };
 
 enum cli_option_type {
@@ -46,6 +47,7 @@ struct cli {
 	bool help, version, json, xml, force, all, autostart;
 	const char *root_directory, *uri, *reason;
 	unsigned timeout_s; /* 0: not given */
+	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;
 };
 
 struct cli_command {
@@ -86,6 +88,7 @@ int delete_run(const struct cli *cli, struct fail *fail);
 int release_run(const struct cli *cli, struct fail *fail);
 int drain_run(const struct cli *cli, struct fail *fail);
 int undrain_run(const struct cli *cli, struct fail *fail);
+int init_run(const struct cli *cli, struct fail *fail);
 int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 

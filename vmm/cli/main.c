@@ -25,6 +25,17 @@ static const struct cli_command commands[] = {
 		  "draw the machine: nodes, caches, cores, GPUs under their ports, who holds what",
 	  .more = "With --xml: as hwloc's XML with the VMs marked; gpuvm topo --xml > machine.xml,\n"
 		  "then lstopo -i machine.xml machine.svg" },
+	{ .name = "init",
+	  .arguments = "[NAME]",
+	  .least = 0,
+	  .most = 1,
+	  .options = CLI_FORCE | CLI_INIT,
+	  .run = init_run,
+	  .says = "looking at the host",
+	  .summary = "write a spec for this host, with a comment per key, that can be started",
+	  .more = "On a terminal it asks for what no option says; elsewhere it chooses, and says\n"
+		  "what: CPUs and memory are a fair part of what is free near the GPU. What cannot\n"
+		  "be planned is not written, but refused as plan does." },
 	{ .name = "plan",
 	  .arguments = "SPEC",
 	  .least = 1,

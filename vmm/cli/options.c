@@ -9,7 +9,7 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/refused.h"
 
-#define OPTIONS_MOST 32
+#define OPTIONS_MOST 64
 
 static const struct cli_option options[] = {
 	{ .name = "help",
@@ -45,7 +45,8 @@ static const struct cli_option options[] = {
 	  .type = CLI_FLAG,
 	  .offset = offsetof(struct cli, force),
 	  .bit = CLI_FORCE,
-	  .doc = "another user's VM too; stop: cut the power at the deadline" },
+	  .doc = "another user's VM too; stop: cut the power at the deadline; init: replace "
+		 "the file" },
 	{ .name = "all",
 	  .type = CLI_FLAG,
 	  .offset = offsetof(struct cli, all),
@@ -68,6 +69,48 @@ static const struct cli_option options[] = {
 	  .offset = offsetof(struct cli, autostart),
 	  .bit = CLI_AUTOSTART,
 	  .doc = "start every VM whose spec says autostart = yes (at boot)" },
+	{ .name = "gpu",
+	  .argument = "GPU",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, gpu),
+	  .bit = CLI_INIT,
+	  .doc = "init: which GPUs: addresses with commas, or words as match has them" },
+	{ .name = "count",
+	  .argument = "NUMBER",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, count),
+	  .bit = CLI_INIT,
+	  .doc = "init: how many GPUs, if words choose them" },
+	{ .name = "vcpus",
+	  .argument = "NUMBER",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, vcpus),
+	  .bit = CLI_INIT,
+	  .doc = "init: how many virtual CPUs" },
+	{ .name = "memory",
+	  .argument = "SIZE",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, memory),
+	  .bit = CLI_INIT,
+	  .doc = "init: how much memory, with a unit: 64 GiB" },
+	{ .name = "hugepages",
+	  .argument = "PAGES",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, hugepages),
+	  .bit = CLI_INIT,
+	  .doc = "init: auto, no, 2 MiB or 1 GiB" },
+	{ .name = "image",
+	  .argument = "FILE",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, image),
+	  .bit = CLI_INIT,
+	  .doc = "init: the disk image" },
+	{ .name = "output",
+	  .argument = "FILE|-",
+	  .type = CLI_TEXT,
+	  .offset = offsetof(struct cli, output),
+	  .bit = CLI_INIT,
+	  .doc = "init: where the spec goes (default NAME.ini); -: to standard output" },
 	{ .name = NULL },
 };
 
