@@ -89,6 +89,9 @@ int release_run(const struct cli *cli, struct fail *fail);
 int drain_run(const struct cli *cli, struct fail *fail);
 int undrain_run(const struct cli *cli, struct fail *fail);
 int init_run(const struct cli *cli, struct fail *fail);
+int complete_run(const struct cli *cli, struct fail *fail);
+int parse_run(const struct cli *cli, struct fail *fail);
+int man_run(const struct cli *cli, struct fail *fail);
 int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/out.h"
@@ -147,6 +150,31 @@ static const struct cli_command commands[] = {
 		     "GPUs?",
 	  .more = "Answers \"prepare begin\" only, by its exit code: 0 or a veto.",
 	  .hidden = true },
+	{ .name = "complete",
+	  .arguments = "-- WORD...",
+	  .least = 0,
+	  .most = SIZE_MAX,
+	  .run = complete_run,
+	  .summary = "run by shells: what can stand for the last of the words behind gpuvm",
+	  .more = "One candidate a line, what it is behind a tab. Takes a second at most.",
+	  .hidden = true },
+	{ .name = "man",
+	  .arguments = "PAGE",
+	  .least = 1,
+	  .most = 1,
+	  .run = man_run,
+	  .summary = "run by the build: a page of the manual, for man",
+	  .more = "PAGE is gpuvm.1, gpuvm.ini.5 or gpuvm-host.ini.5.",
+	  .hidden = true },
+	{ .name = "parse",
+	  .arguments = "-- WORD...",
+	  .least = 0,
+	  .most = SIZE_MAX,
+	  .run = parse_run,
+	  .summary =
+		  "run by tests: whether the words behind gpuvm are a command line, doing nothing",
+	  .more = "",
+	  .hidden = true },
 	{ .name = NULL },
 };
 
@@ -161,6 +189,22 @@ const struct cli_command *cli_command(const char *name)
 		if (text_equal(row->name, name))
 			return row;
 	return NULL;
+}
+
+/* Documents are held to it. */
+int parse_run(const struct cli *cli, struct fail *fail)
+{
+	char **words = mem_alloc(cli->arg_count + 2, sizeof *words);
+	struct cli read = { 0 };
+	int result;
+
+	words[0] = (char *)"gpuvm";
+	for (size_t i = 0; i < cli->arg_count; i++)
+		words[i + 1] = cli->args[i];
+	optind = 0;
+	result = cli_parse((int)cli->arg_count + 1, words, &read, fail);
+	free(words);
+	return result;
 }
 
 static int run(const struct cli *cli, struct fail *fail)
