@@ -181,7 +181,7 @@ static int store_folder(const struct keys_value *value, void *target, struct fai
 	while (length > 1 && folder[length - 1] == '/')
 		folder[--length] = '\0';
 	/* Without the slash that a folder's name may have; "/" is the one that is nothing else. */
-	path = text_equal(folder, "/") ? mem_strdup("/") : path_absolute(value, folder, fail);
+	path = text_equal(folder, "/") ? mem_strdup("/") : spec_type_absolute(value, folder, fail);
 	if (path == NULL)
 		return -1;
 	replace(keys_value_field(value, target), path);
