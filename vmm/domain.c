@@ -52,39 +52,17 @@ static void name_target(char target[8], size_t position)
 			 (char)('a' + position % 26));
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text);
-
-	return length >= strlen(end) && text_equal(text + length - strlen(end), end);
-}
-
-/* Never by content: a guest can write a qcow2 header with a backing file into its raw disk. */
-static bool disk_is_qcow2(const struct spec_disk *disk)
-{
-	switch (disk->format) {
-	case SPEC_DISK_RAW:
-		return false;
-	case SPEC_DISK_QCOW2:
-		return true;
-	case SPEC_DISK_AUTO:
-		break;
-	}
-	return ends_with(disk->image, ".qcow2");
-}
-
 /* Returns how many emulated devices there are. */
-static unsigned add_emulated(struct domain *domain, const bool *is_block)
+static unsigned add_emulated(struct domain *domain, const struct disks *disks)
 {
 	const struct spec *spec = domain->spec;
 	unsigned count = 0;
 
-	for (size_t i = 0; i < spec->disk_count; i++) {
+	for (size_t i = 0; i < disks->count; i++) {
 		struct domain_disk *disk = MEM_APPEND(domain->disks, domain->disk_count);
 
-		disk->image = spec->disks[i].image;
-		disk->is_block = is_block[i];
-		disk->is_qcow2 = disk_is_qcow2(&spec->disks[i]);
+		disk->disk = &disks->disks[i];
+		disk->iothread = (unsigned)i + 1;
 		name_target(disk->target, i);
 		disk->address = add_emulated_port(domain, count++);
 	}
@@ -271,7 +249,8 @@ static void make_mac(char mac[18], const char *uuid)
 
 struct domain *domain_build(const struct spec *spec, const struct host *host,
 			    const struct placement *placement, const struct descriptor *firmware,
-			    const struct domain_identity *identity, const bool *is_block)
+			    const struct domain_identity *identity, const struct disks *disks,
+			    const struct guest_volumes *kept)
 {
 	struct domain *domain = mem_alloc(1, sizeof *domain);
 
@@ -279,10 +258,11 @@ struct domain *domain_build(const struct spec *spec, const struct host *host,
 	domain->host = host;
 	domain->placement = placement;
 	domain->firmware = firmware;
+	domain->kept = kept;
 	domain->identity = *identity;
 	make_mac(domain->mac, identity->uuid);
 	add_controller(domain, DOMAIN_ROOT);
-	add_gpus(domain, add_emulated(domain, is_block));
+	add_gpus(domain, add_emulated(domain, disks));
 	if (domain->hostdev_count > 1)
 		qsort(domain->hostdevs, domain->hostdev_count, sizeof *domain->hostdevs,
 		      by_gpu_and_function);

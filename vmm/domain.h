@@ -19,6 +19,8 @@
 #include "topo/host.h"
 #include "topo/place.h"
 #include "vmm/base/cleanup.h"
+#include "vmm/disk.h"
+#include "vmm/guest.h"
 #include "vmm/spec.h"
 
 /* Who the VM is, and whose. */
@@ -57,9 +59,9 @@ struct domain_hostdev {
 };
 
 struct domain_disk {
-	const char *image; /* borrowed from the spec */
-	bool is_block, is_qcow2;
-	char target[8]; /* "vda" */
+	const struct disk *disk; /* borrowed */
+	unsigned iothread;       /* its own, from 1 */
+	char target[8];          /* "vda" */
 	struct domain_address address;
 };
 
@@ -69,10 +71,11 @@ struct domain_share {
 };
 
 struct domain {
-	const struct spec *spec; /* borrowed, as are the next three */
+	const struct spec *spec; /* borrowed, as are the next four */
 	const struct host *host;
 	const struct placement *placement;
 	const struct descriptor *firmware;
+	const struct guest_volumes *kept;
 	struct domain_identity identity;
 	struct domain_controller *controllers; /* by index */
 	size_t controller_count;
@@ -90,11 +93,13 @@ struct domain {
 	unsigned sockets, dies, cores, threads; /* product = vCPUs */
 };
 
-/* Builds it. Cannot fail: what could not be built was refused before. @is_block[i]: disk i is a block
- * device. Borrows its arguments. Release with domain_free(). */
+/* Builds it. Cannot fail: what could not be built was refused before. @kept: volumes that gpuvm made for
+ * it before, of which those that @disks does not have stay recorded; NULL: none. Borrows its arguments. Release with
+ * domain_free(). */
 struct domain *domain_build(const struct spec *spec, const struct host *host,
 			    const struct placement *placement, const struct descriptor *firmware,
-			    const struct domain_identity *identity, const bool *is_block);
+			    const struct domain_identity *identity, const struct disks *disks,
+			    const struct guest_volumes *kept);
 void domain_free(struct domain *domain);
 CLEANUP_DEFINE(domain, struct domain, domain_free)
 

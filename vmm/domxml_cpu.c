@@ -145,9 +145,11 @@ static void add_pins(xmlNodePtr root, const struct domain *domain)
 	}
 	add_list(domxml_child(cputune, "emulatorpin"), "cpuset", emulator);
 	hwloc_bitmap_free(emulator);
-	pin = domxml_child(cputune, "iothreadpin");
-	domxml_attribute(pin, "iothread", "1");
-	add_list(pin, "cpuset", placement->emulator_cpus);
+	for (size_t i = 0; i < domain->disk_count; i++) {
+		pin = domxml_child(cputune, "iothreadpin");
+		domxml_attribute(pin, "iothread", "%u", domain->disks[i].iothread);
+		add_list(pin, "cpuset", placement->emulator_cpus);
+	}
 }
 
 static void add_nodes(xmlNodePtr root, const struct placement *placement)
@@ -175,7 +177,7 @@ void domxml_cpu_add_resources(xmlNodePtr root, const struct domain *domain)
 	add_memory(root, domain);
 	domxml_leaf(root, "vcpu", "%zu", domain->placement->vcpu_count);
 	domxml_attribute(xmlGetLastChild(root), "placement", "static");
-	domxml_leaf(root, "iothreads", "1");
+	domxml_leaf(root, "iothreads", "%zu", domain->disk_count);
 	add_pins(root, domain);
 	add_nodes(root, domain->placement);
 }

@@ -33,7 +33,7 @@ char *domxml_serialise(xmlDocPtr document);
 /* @text as XML 1.0 can hold it: itself, or with \xNN for what it cannot. The caller frees. */
 char *domxml_text(const char *text);
 
-/* <metadata>: the owner, the spec, each GPU with its functions' former drivers. */
+/* <metadata>: the owner, the spec, the volumes made for it, each GPU with its functions' former drivers. */
 void domxml_metadata_add(xmlNodePtr root, const struct domain *domain);
 
 /* What of the host the guest runs on: memory and its pages, vCPUs, pins, nodes. */

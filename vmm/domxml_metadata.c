@@ -33,6 +33,48 @@ static void add_start(xmlNodePtr vm, const struct domain *domain, xmlNsPtr space
 	domxml_attribute(start, "pins", "%s", pins);
 }
 
+static void add_volume(xmlNodePtr vm, const struct guest_volume *volume, xmlNsPtr space)
+{
+	xmlNodePtr node = domxml_child_of(vm, "volume", space);
+
+	domxml_attribute(node, "pool", "%s", volume->pool);
+	domxml_attribute(node, "name", "%s", volume->name);
+	domxml_attribute(node, "path", "%s", volume->path);
+	domxml_attribute(node, "format", "%s", volume->format);
+	if (volume->backing != NULL)
+		domxml_attribute(node, "backing", "%s", volume->backing);
+}
+
+static bool is_disk(const struct domain *domain, const char *volume)
+{
+	for (size_t i = 0; i < domain->disk_count; i++)
+		if (text_equal(domain->disks[i].disk->volume, volume))
+			return true;
+	return false;
+}
+
+/*
+ * What gpuvm makes for the VM, written before it is made, so that no death of gpuvm leaves a volume that nobody
+ * knows; and what it made for a disk that the spec does not have any more.
+ */
+static void add_volumes(xmlNodePtr vm, const struct domain *domain, xmlNsPtr space)
+{
+	for (size_t i = 0; i < domain->disk_count; i++) {
+		const struct disk *disk = domain->disks[i].disk;
+		const struct guest_volume volume = { .pool = disk->pool,
+						     .name = disk->volume,
+						     .path = disk->path,
+						     .format = (char *)disk_format(disk),
+						     .backing = disk->spec->image };
+
+		if (disk->kind != DISK_IMAGE)
+			add_volume(vm, &volume, space);
+	}
+	for (size_t i = 0; domain->kept != NULL && i < domain->kept->count; i++)
+		if (!is_disk(domain, domain->kept->items[i].name))
+			add_volume(vm, &domain->kept->items[i], space);
+}
+
 void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 {
 	const struct spec *spec = domain->spec;
@@ -50,6 +92,7 @@ void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 	if (spec->threads == PLACE_WHOLE_CORES)
 		domxml_child_of(vm, "whole-cores", space);
 	add_start(vm, domain, space);
+	add_volumes(vm, domain, space);
 	domxml_leaf(vm, "spec", "%s", spec->text);
 	node = xmlGetLastChild(vm);
 	xmlSetNs(node, space);

@@ -216,6 +216,7 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 	guest->agent = read_agent(context);
 	guest->mac = guest_text_at(context, "/domain/devices/interface/mac/@address");
 	guest_read_memory(guest, context);
+	guest_read_disks(guest, context);
 	guest_read_metadata(guest, context);
 	return 0;
 }
@@ -259,6 +260,7 @@ void guest_free(struct guest *guest)
 		free(guest->problems[i]);
 	for (size_t i = 0; i < guest->memory_count; i++)
 		hwloc_bitmap_free(guest->memory[i].nodes);
+	guest_free_disks(guest);
 	free(guest->memory);
 	free(guest->functions);
 	free(guest->problems);

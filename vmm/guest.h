@@ -37,6 +37,24 @@ struct guest_memory {
 	uint64_t bytes;
 };
 
+/* A volume that gpuvm made for the guest, or was about to make, as it recorded it. Nothing of it is checked but its form. */
+struct guest_volume {
+	char *pool, *name, *path, *format;
+	char *backing; /* NULL: blank */
+};
+
+struct guest_volumes {
+	struct guest_volume *items;
+	size_t count;
+};
+
+/* A disk of the guest's, of whatever kind that is a file, a block device or a volume. */
+struct guest_disk {
+	char *path;          /* NULL: a volume */
+	char *pool, *volume; /* NULL: a file or block device */
+	bool is_written;     /* false: read only, or the base of one */
+};
+
 struct guest {
 	char *name;
 	char *uuid;   /* NULL: not defined yet */
@@ -63,7 +81,10 @@ struct guest {
 	size_t hostdev_count;
 	hwloc_bitmap_t
 		vcpu_cpus; /* union of vCPU pins (vcpupin, else vcpu cpuset); empty: it floats */
-	char *serial_log;  /* <log file=...> of the serial console, or NULL */
+	struct guest_disk *disks; /* bases included that libvirt tells, as it does while it runs */
+	size_t disk_count;
+	struct guest_volumes volumes; /* recorded by gpuvm */
+	char *serial_log;             /* <log file=...> of the serial console, or NULL */
 	enum guest_agent agent;
 	char *mac; /* of its first network interface, as libvirt writes it; NULL: it has none */
 	char **problems; /* GPU part edited since gpuvm wrote it: "0000:02:00.0 was added", ... */

@@ -39,6 +39,13 @@ int guest_read_unsigned(const char *text, unsigned *ret);
  */
 void guest_read_memory(struct guest *guest, xmlXPathContext *context);
 
+/* Every disk that is a file, a block device or a volume, with all that is known to be under it. */
+void guest_read_disks(struct guest *guest, xmlXPathContext *context);
+void guest_free_disks(struct guest *guest);
+
+/* What gpuvm recorded of the volumes that it made for the guest. */
+void guest_read_volumes(struct guest *guest, xmlXPathContext *context);
+
 /* Takes @text. */
 void guest_add_problem(struct guest *guest, char *text);
 

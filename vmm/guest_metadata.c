@@ -177,5 +177,6 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 	read_owner(guest, context);
 	read_spec(guest, context);
 	read_functions(guest, context);
+	guest_read_volumes(guest, context);
 	compare(guest, context);
 }

@@ -142,6 +142,15 @@ static int make_default(struct hv *hv, const struct hv_pool *pool, struct fail *
 	return -1;
 }
 
+void hv_pool_refresh(struct hv *hv, const struct hv_pool *pool)
+{
+	CLEANUP(fail) struct fail ignored = { 0 };
+	CLEANUP(pool_handle) virStoragePoolPtr handle = NULL;
+
+	if (look_up_pool(hv, pool->name, &handle, &ignored) == 0 && handle != NULL)
+		(void)virStoragePoolRefresh(handle, 0);
+}
+
 int hv_pool_ready(struct hv *hv, struct hv_pool *pool, struct fail *fail)
 {
 	CLEANUP(pool_handle) virStoragePoolPtr handle = NULL;
@@ -156,7 +165,6 @@ int hv_pool_ready(struct hv *hv, struct hv_pool *pool, struct fail *fail)
 		return fail_about(fail, "somebody has just removed storage pool", pool->name);
 	if (pool->state == HV_POOL_INACTIVE && virStoragePoolCreate(handle, 0) < 0)
 		return fail_about(fail, "libvirt cannot start storage pool", pool->name);
-	/* Refused while somebody uploads into it; what is new in it since is then found when it is in the way. */
 	if (pool->state == HV_POOL_ACTIVE)
 		(void)virStoragePoolRefresh(handle, 0);
 	return read_pool(handle, pool, fail);

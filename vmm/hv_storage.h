@@ -39,6 +39,10 @@ int hv_pool_read(struct hv *hv, const char *name, struct hv_pool **ret_pool, str
 void hv_pool_free(struct hv_pool *pool);
 CLEANUP_DEFINE(hv_pool, struct hv_pool, hv_pool_free)
 
+/* Has libvirt look again at what is in the active @pool. It refuses while somebody uploads into it: what is new is
+ * then found when it is in the way. */
+void hv_pool_refresh(struct hv *hv, const struct hv_pool *pool);
+
 /*
  * Has @pool active and its list of volumes up to date. The default is defined, its folder made, and set to start
  * with the host, if it is absent; any other is FAIL_HOST. What was inactive is started. Nobody takes that back:

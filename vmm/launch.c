@@ -100,7 +100,6 @@ static int identify(struct launch *launch, struct fail *fail)
 	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
 	const struct lease_record *start = usage_start(launch->usage, launch->spec->name);
 
-	launch->disk_is_block = mem_alloc(launch->spec->disk_count, sizeof(bool));
 	if (start != NULL) {
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is being started already", launch->spec->name);
 		fail_cause(fail, "by %s (pid %d)", start->user == NULL ? "somebody" : start->user,
@@ -128,9 +127,14 @@ static int identify(struct launch *launch, struct fail *fail)
 
 static int identify_for_plan(struct launch *launch, struct fail *fail)
 {
+	struct fail owner = { 0 };
+
 	if (identify(launch, fail) < 0)
 		return -1;
 	launch->outcome = LAUNCH_PLANNED;
+	if (launch->root->live)
+		(void)launch_check_owner(launch, &owner);
+	launch_refusals_keep(launch, &owner);
 	return 0;
 }
 
@@ -152,7 +156,7 @@ static int check_host(struct launch *launch, struct fail *fail)
 
 static int check_parts(struct launch *launch, struct fail *fail)
 {
-	if (preflight_images(launch->spec, launch->disk_is_block, fail) < 0)
+	if (launch_disks_check(launch, fail) < 0)
 		return -1;
 	if (share_check(launch->spec, launch->root, hv_libvirt_version(launch->hv), fail) < 0)
 		return -1;
@@ -183,7 +187,8 @@ static int decide(struct launch *launch, struct fail *fail)
 		identity.uid = vm->guest->uid;
 	}
 	launch->domain = domain_build(spec, launch->host, launch->placement, launch->firmware,
-				      &identity, launch->disk_is_block);
+				      &identity, launch->disks,
+				      vm == NULL ? NULL : &vm->guest->volumes);
 	launch->xml = domxml_format(launch->domain);
 	return 0;
 }
@@ -238,6 +243,7 @@ static const struct step plan_steps[] = {
 	{ "ended", NULL, launch_look_at_ended, NULL },
 	{ "identify", NULL, identify_for_plan, NULL },
 	{ "check-host", NULL, check_host, NULL },
+	{ "disks", NULL, launch_disks_foresee, NULL },
 	{ "decide", NULL, decide, NULL },
 	{ "foresee", NULL, launch_refusals_foresee, NULL },
 	{ NULL, NULL, NULL, NULL },
@@ -263,6 +269,7 @@ static const struct step start_steps[] = {
 	{ "open-gate", NULL, launch_gate_open, NULL },
 	{ "hold", NULL, launch_hold_begin, launch_hold_undo }, /* no crash leaves a VM without */
 	{ "define", "defining the VM", define, launch_undo_define },
+	{ "disks", NULL, launch_disks_make, launch_disks_undo },
 	{ "start", "starting it: libvirt hands the GPU over and QEMU pins its memory", start,
 	  launch_undo_start },
 	{ "settle", NULL, launch_hold_settle, NULL },
@@ -333,10 +340,10 @@ void launch_free(struct launch *launch)
 		fail_done(&launch->refusals[i]);
 	free(launch->refusals);
 	free(launch->xml);
-	free(launch->disk_is_block);
 	free(launch->uuid);
 	free(launch->libvirt_unknown);
 	domain_free(launch->domain);
+	disks_free(launch->disks);
 	held_lines_done(&launch->taken_over);
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);

@@ -20,6 +20,7 @@
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
+#include "vmm/disk.h"
 #include "vmm/domain.h"
 #include "vmm/held.h"
 #include "vmm/hv.h"
@@ -71,7 +72,7 @@ struct launch {
 	struct usage *usage;
 	struct aftermath *aftermath; /* of VMs that ended without gpuvm; mended by a start */
 	char *boot;                  /* of the host; NULL if unknown */
-	bool *disk_is_block;         /* one per disk of the spec; all false in a plan */
+	struct disks *disks;
 	struct placement *placement;
 	struct descriptor *firmware;
 	struct domain *domain;

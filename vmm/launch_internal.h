@@ -3,6 +3,7 @@
 #ifndef GPUVM_VMM_LAUNCH_INTERNAL_H
 #define GPUVM_VMM_LAUNCH_INTERNAL_H
 
+#include "vmm/hv_storage.h"
 #include "vmm/launch.h"
 
 /* Tells whoever waits that @step is under way; @says as in launch.h. */
@@ -50,6 +51,31 @@ int launch_request_settle(struct launch *launch, const struct place_request *req
 
 /* Claims what was placed behind launch.gate, into launch.claim. */
 int launch_request_claim(struct launch *launch, struct fail *fail);
+
+/*
+ * The disks (disk.h). launch_disks_check() fills launch.disks and refuses what cannot be: an image that is not
+ * there, too large a base, a volume that somebody else made, an image that another VM has. It changes nothing.
+ * launch_disks_foresee() does the same for a plan as far as it may, what it would refuse goes to launch.refusals.
+ *
+ * launch_disks_make() makes volumes that are not there and enlarges those that are too small. It comes after the
+ * definition, in which they are recorded: whoever is killed in between leaves none that nobody knows.
+ * launch_disks_undo() deletes those that this start made, unless the VM runs after all; what it cannot delete
+ * stays DISK_MADE, and the definition with it. A volume enlarged, and a pool made or started, stay so.
+ */
+int launch_disks_check(struct launch *launch, struct fail *fail);
+int launch_disks_foresee(struct launch *launch, struct fail *fail);
+int launch_disks_make(struct launch *launch, struct fail *fail);
+void launch_disks_undo(struct launch *launch, struct fail *fail);
+
+/*
+ * Whether @volume, which is in the place of @disk (NULL: none is), is what gpuvm made for it and can go on being its
+ * disk: fills is_there and there_bytes. FAIL_SPEC.
+ */
+int launch_disks_judge(const struct launch *launch, struct disk *disk,
+		       const struct hv_volume *volume, struct fail *fail);
+
+/* Keeps @refusal of a plan, unless it is none, and empties it. */
+void launch_refusals_keep(struct launch *launch, struct fail *refusal);
 
 /* Adds what start would still refuse to the refusals of a plan on the live host. */
 int launch_refusals_foresee(struct launch *launch, struct fail *fail);

@@ -61,6 +61,15 @@ void launch_undo_start(struct launch *launch, struct fail *fail)
 	report(giveback, fail);
 }
 
+/* A volume of this start that could not be deleted: the definition is its only record. */
+static bool disks_left(const struct launch *launch)
+{
+	for (size_t i = 0; i < launch->disks->count; i++)
+		if (launch->disks->disks[i].made != DISK_NOT_MADE)
+			return true;
+	return false;
+}
+
 void launch_undo_define(struct launch *launch, struct fail *fail)
 {
 	CLEANUP(fail) struct fail ignored = { 0 };
@@ -72,6 +81,12 @@ void launch_undo_define(struct launch *launch, struct fail *fail)
 			 launch->spec->name);
 		fail_cause(fail, "libvirt does not answer any more");
 		fail_hint(fail, "when it does: gpuvm list");
+	} else if (!is_active && disks_left(launch)) {
+		fail_add(fail, FAIL_HV,
+			 "the definition of VM \"%s\" stays, as a disk made for it does",
+			 launch->spec->name);
+		fail_hint(fail, "gpuvm start %s   or both away: gpuvm delete %s --disks",
+			  launch->spec->name, launch->spec->name);
 	} else if (!is_active && vm != NULL) {
 		(void)hv_define(launch->hv, vm->domain->xml, &ignored);
 	} else if (!is_active) {

@@ -132,7 +132,8 @@ int preflight_images(const struct spec *spec, bool *ret_is_block, struct fail *f
 {
 	for (size_t i = 0; i < spec->disk_count; i++) {
 		errno = 0;
-		if (check_image(spec, &spec->disks[i], &ret_is_block[i], fail) < 0)
+		if (spec->disks[i].image != NULL &&
+		    check_image(spec, &spec->disks[i], &ret_is_block[i], fail) < 0)
 			return -1;
 	}
 	return 0;

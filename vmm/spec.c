@@ -117,6 +117,7 @@ void spec_free(struct spec *spec)
 	for (size_t i = 0; i < spec->disk_count; i++) {
 		free(spec->disks[i].label);
 		free(spec->disks[i].image);
+		free(spec->disks[i].pool);
 	}
 	for (size_t i = 0; i < spec->share_count; i++) {
 		free(spec->shares[i].label);

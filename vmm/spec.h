@@ -47,8 +47,12 @@ enum spec_disk_format {
 struct spec_disk {
 	char *label; /* "[disk]", "[disk:data]" */
 	unsigned line;
-	char *image; /* absolute */
-	enum spec_disk_format format;
+	char *image;                  /* absolute; NULL: a blank disk, whose size is written */
+	enum spec_disk_format format; /* of the image; of a blank disk */
+	/* 0: not written, and the image is the disk. Else gpuvm makes one, on the image if there is one. */
+	uint64_t size_bytes;
+	char *pool; /* libvirt's, for what gpuvm makes */
+	unsigned size_line, pool_line;
 };
 
 /* A folder of the host that the guest may mount. */

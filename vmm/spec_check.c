@@ -70,14 +70,45 @@ static void check_boot_vga(const struct spec *spec, const struct keys_part *part
 			"allow_boot_vga out");
 }
 
+/* Whether @key is there, well written or not. */
+static bool is_there(const struct keys_part *part, const char *key)
+{
+	for (size_t i = 0; i < part->value_count; i++)
+		if (text_equal(part->values[i].row->key, key))
+			return true;
+	return false;
+}
+
+/* What is not written is blank, so a disk says at least how large it is. */
+static void check_disk(const struct spec *spec, const struct keys_part *part, struct fail *fail)
+{
+	const struct keys_value *pool = keys_read_value(part, "pool");
+
+	if (!is_there(part, "image") && !is_there(part, "size") && !part->is_repeated &&
+	    !part->is_guess) {
+		fail_add(fail, FAIL_SPEC, "%s: image or size is missing", part->label);
+		fail_at(fail, spec->file, part->line);
+		fail_hint(fail, "add image = and the path of a disk image, or size = 200 GiB for a "
+				"blank disk");
+	} else if (pool != NULL && !is_there(part, "size")) {
+		keys_value_refuse(pool, fail, "a pool is where gpuvm makes disks: it needs a size");
+		fail_hint(fail, "add size = 200 GiB, or leave pool out: the image is used where "
+				"it is");
+	}
+}
+
+/* Any number of disks can be made on one image, as nothing writes to it. */
 static void check_image(const struct spec *spec, const struct keys_parts *parts,
 			const struct keys_part *part, struct fail *fail)
 {
-	const char *image = spec->disks[part->position].image;
+	const struct spec_disk *disk = &spec->disks[part->position];
 
 	for (const struct keys_part *other = parts->items; other < part; other++) {
-		if (other->row->target != SPEC_TARGET_DISK ||
-		    !text_equal(image, spec->disks[other->position].image) || image == NULL)
+		const struct spec_disk *before = &spec->disks[other->position];
+
+		if (other->row->target != SPEC_TARGET_DISK || disk->image == NULL ||
+		    !text_equal(disk->image, before->image) ||
+		    (disk->size_bytes != 0 && before->size_bytes != 0))
 			continue;
 		keys_value_refuse(keys_read_value(part, "image"), fail,
 				  "the image is a disk of this VM already");
@@ -187,6 +218,7 @@ int spec_check(struct spec *spec, const struct keys_parts *parts, struct fail *f
 			check_boot_vga(spec, part, fail);
 			break;
 		case SPEC_TARGET_DISK:
+			check_disk(spec, part, fail);
 			check_image(spec, parts, part, fail);
 			break;
 		case SPEC_TARGET_SHARE:

@@ -266,6 +266,17 @@ static int check_network(const struct keys_value *value, bool is_bridge, const c
 	return 0;
 }
 
+static int store_pool(const struct keys_value *value, void *target, struct fail *fail)
+{
+	if (value->text[strspn(value->text, NETWORK_LETTERS)] != '\0') {
+		keys_value_refuse(value, fail, "a storage pool has a-z A-Z 0-9 . _ - only");
+		return fail_hint(fail,
+				 "see what there is: virsh -c qemu:///system pool-list --all");
+	}
+	replace(keys_value_field(value, target), mem_strdup(value->text));
+	return 0;
+}
+
 static int store_network(const struct keys_value *value, void *target, struct fail *fail)
 {
 	struct spec *spec = target;
@@ -290,4 +301,5 @@ const struct keys_type spec_type_path = { "path", store_path };
 const struct keys_type spec_type_folder = { "folder", store_folder };
 const struct keys_type spec_type_tag = { "tag", store_tag };
 const struct keys_type spec_type_firmware = { "auto | CODE.fd, VARS.fd", store_firmware };
+const struct keys_type spec_type_pool = { "storage pool", store_pool };
 const struct keys_type spec_type_network = { "NAME | bridge:NAME | none", store_network };

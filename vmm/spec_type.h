@@ -22,6 +22,7 @@ extern const struct keys_type
 extern const struct keys_type spec_type_folder;   /* the same for a folder */
 extern const struct keys_type spec_type_tag;      /* of virtiofs: share.h */
 extern const struct keys_type spec_type_firmware; /* of a struct spec: auto | CODE.fd, VARS.fd */
+extern const struct keys_type spec_type_pool;     /* the name of a storage pool */
 extern const struct keys_type spec_type_network;  /* of a struct spec: NAME | bridge:NAME | none */
 
 #endif

@@ -16,17 +16,27 @@ struct scene {
 	const char *about, *name;
 	bool is_known; /* libvirt has a definition of it, off */
 	bool by_name;
-	bool stops; /* it runs, and is stopped by force */
+	bool stops;     /* it runs, and is stopped by force */
+	bool has_disks; /* that gpuvm makes; of a known VM one is there */
 };
 
+#define DISKS                                                                                      \
+	"[vm]\nname = vm\nvcpus = 4\nmemory = 4 GiB\n[gpu]\n[network]\nsource = none\n"            \
+	"[disk]\nimage = /vm.img\nsize = 2 GiB\n[disk:data]\nsize = 1 GiB\n"
+#define RECORD                                                                                     \
+	"<g:volume pool='default' name='vm.qcow2' path='/var/lib/libvirt/images/vm.qcow2' "        \
+	"format='qcow2' backing='/vm.img'/>"
+
 static const struct scene starts[] = {
-	{ "a new VM", "vm", false, false, false },
-	{ "a known VM", "vm", true, true, false },
+	{ "a new VM", "vm", false, false, false, false },
+	{ "a known VM", "vm", true, true, false, false },
+	{ "a new VM's disks", "vm", false, false, false, true },
+	{ "a known VM's disks", "vm", true, true, false, true },
 };
 
 static const struct scene stops[] = {
-	{ "a guest that obeys", "vm", true, true, true },
-	{ "a guest that does not hear", "deaf", true, true, true },
+	{ "a guest that obeys", "vm", true, true, true, false },
+	{ "a guest that does not hear", "deaf", true, true, true, false },
 };
 
 /* Libvirt, the VM's drivers and the reservations, to be compared. The caller frees. */
@@ -34,8 +44,9 @@ static char *everything(struct hv *hv)
 {
 	CLEANUP(text) char *domains = testhv_everything(hv);
 	CLEANUP(text) char *drivers = failhv_drivers();
+	CLEANUP(text) char *volumes = teststorage_everything();
 
-	return text_format("%s%s%zu starts\n", domains, drivers, livehost_claims());
+	return text_format("%s%s%s%zu starts\n", domains, drivers, volumes, livehost_claims());
 }
 
 static int start(const struct scene *scene, struct fail *fail)
@@ -50,6 +61,27 @@ static void must_start(const struct scene *scene)
 	assert_works(start(scene, &fail), &fail);
 }
 
+/* The spec, and of a known VM the disk that it had. */
+static void furnish_disks(struct hv *hv, const struct scene *scene)
+{
+	CLEANUP(hv_pool) struct hv_pool *pool = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	const struct hv_volume_wish wish = { .pool = HV_POOL_DEFAULT,
+					     .name = "vm.qcow2",
+					     .format = "qcow2",
+					     .capacity_bytes = (uint64_t)2 << 30,
+					     .backing = "/vm.img",
+					     .backing_format = "raw" };
+
+	free(scratch_write("", "vm.img", ""));
+	free(scratch_write("", "vm.ini", DISKS));
+	if (!scene->is_known)
+		return;
+	assert_works(hv_pool_read(hv, HV_POOL_DEFAULT, &pool, &fail), &fail);
+	assert_works(hv_pool_ready(hv, pool, &fail), &fail);
+	assert_works(hv_volume_create(hv, &wish, &fail), &fail);
+}
+
 /* The test driver's one host as the scene wants it. Close the connection to forget it. */
 static struct hv *set(const struct scene *scene)
 {
@@ -57,10 +89,14 @@ static struct hv *set(const struct scene *scene)
 
 	failhv_restore();
 	free(livehost_spec(scene->name));
+	if (scene->has_disks)
+		furnish_disks(hv, scene);
 	if (scene->is_known) {
 		CLEANUP(text)
 		char *metadata = testhv_metadata(
-			testhv_uid(), LIVEHOST_METADATA(LIVEHOST_SPEC("vm", "/vm.qcow2")));
+			testhv_uid(),
+			scene->has_disks ? LIVEHOST_METADATA(DISKS) RECORD
+					 : LIVEHOST_METADATA(LIVEHOST_SPEC("vm", "/vm.qcow2")));
 		CLEANUP(text) char *xml = testhv_xml(scene->name, UUID, metadata, "");
 
 		testhv_define(hv, xml);
@@ -128,7 +164,9 @@ static bool fails_at(const struct scene *scene, enum failhv_mode mode, unsigned 
 static bool is_worth_it(const char *call, enum failhv_mode mode)
 {
 	static const char *const acting[] = { "virDomainDefineXMLFlags", "virDomainCreateWithFlags",
-					      "virDomainShutdownFlags", "virDomainDestroy" };
+					      "virDomainShutdownFlags",  "virDomainDestroy",
+					      "virStoragePoolDefineXML", "virStoragePoolCreate",
+					      "virStorageVolCreateXML" };
 
 	for (size_t i = 0; i < COUNT(acting); i++)
 		if (text_equal(acting[i], call))
@@ -308,7 +346,7 @@ static void kill_before(const struct scene *scene, const char *step, bool *in_ga
 /* What libvirt has of a killed start is not here to be seen: the driver lives in the process that is killed. */
 static void a_start_killed_before_any_step_leaves_no_claim(void **state)
 {
-	static const struct scene scene = { "a new VM", "vm", false, false, false };
+	static const struct scene scene = { "a new VM", "vm", false, false, false, true };
 	struct steps steps = read_steps(&scene);
 	bool in_gate = false;
 	bool in_claim = false;

@@ -219,7 +219,7 @@ static void formats_and_mac(void **state)
 	sample->identity.uuid = "8D0C4FD1-2E43-4D1A-9A55-6F0E1B2C3D4E";
 	domain = sample_build(sample);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_int_equal(domain->disks[i].is_qcow2, cases[i].is_qcow2);
+		assert_int_equal(domain->disks[i].disk->is_qcow2, cases[i].is_qcow2);
 	assert_string_equal(domain->mac, "52:54:00:2c:3d:4e");
 }
 

@@ -59,8 +59,13 @@ static inline size_t livehost_claims(void)
 static inline char *livehost_spec_with(const char *name, const char *gpu)
 {
 	CLEANUP(text)
-	char *text = text_format(LIVEHOST_SPEC_WITH("%s", "%s", "/vm.qcow2", "none"), name, gpu);
+	char *text = text_format(LIVEHOST_SPEC_WITH("%s", "%s", "/%s.qcow2", "none"), name, gpu,
+				 name);
+	CLEANUP(text) char *image = text_format("%s.qcow2", name);
 
+	/* No two VMs have the same. */
+	if (!text_equal(name, "vm"))
+		free(scratch_write("", image, ""));
 	return scratch_write("", "vm.ini", text);
 }
 

@@ -158,8 +158,8 @@ static void images_must_be_reachable(void **state)
 		CLEANUP(text) char *sound = scratch_write(open, IMAGE, "");
 		CLEANUP(text) char *path = text_format("%s/" IMAGE, directory);
 		struct spec_disk disks[2] = {
-			{ (char *)"[disk]", 3, sound, SPEC_DISK_AUTO },
-			{ (char *)"[disk:data]", 7, path, SPEC_DISK_AUTO },
+			{ .label = (char *)"[disk]", .line = 3, .image = sound },
+			{ .label = (char *)"[disk:data]", .line = 7, .image = path },
 		};
 		const struct spec spec = { .file = (char *)FILE_SPEC,
 					   .disks = disks,
@@ -187,8 +187,9 @@ static void images_must_be_reachable(void **state)
 
 static void a_comment_is_no_part_of_an_image(void **state)
 {
-	struct spec_disk disk = { (char *)"[disk]", 3, (char *)"/nonexistent # mine",
-				  SPEC_DISK_AUTO };
+	struct spec_disk disk = { .label = (char *)"[disk]",
+				  .line = 3,
+				  .image = (char *)"/nonexistent # mine" };
 	const struct spec spec = { .disks = &disk, .disk_count = 1 };
 	CLEANUP(fail) struct fail fail = { 0 };
 	bool is_block = false;
@@ -202,7 +203,7 @@ static void without_qemus_account_nothing_is_closed(void **state)
 {
 	CLEANUP(scratch) char *directory = scratch_new();
 	CLEANUP(text) char *path = text_format("%s/" IMAGE, directory);
-	struct spec_disk disk = { (char *)"[disk]", 3, path, SPEC_DISK_AUTO };
+	struct spec_disk disk = { .label = (char *)"[disk]", .line = 3, .image = path };
 	const struct spec spec = { .disks = &disk, .disk_count = 1 };
 	struct fail fail = { 0 };
 	bool is_block = false;
@@ -218,7 +219,7 @@ static void without_qemus_account_nothing_is_closed(void **state)
 static int unseen_image_is_judged_by_its_folder(const void *directory)
 {
 	CLEANUP(text) char *path = text_format("%s/" IMAGE, (const char *)directory);
-	struct spec_disk disk = { (char *)"[disk]", 3, path, SPEC_DISK_AUTO };
+	struct spec_disk disk = { .label = (char *)"[disk]", .line = 3, .image = path };
 	const struct spec spec = { .disks = &disk, .disk_count = 1 };
 	CLEANUP(fail) struct fail fail = { 0 };
 	bool is_block = true;

@@ -38,6 +38,8 @@ struct sample {
 	bool is_block[40];
 	struct spec_share shares[2];
 	struct spec spec;
+	struct disks *made_disks;
+	struct guest_volumes kept;
 	struct domain_identity identity;
 	struct domain *domain;
 };
@@ -132,7 +134,9 @@ static inline void sample_disk(struct sample *sample, const char *image, bool is
 {
 	size_t index = sample->spec.disk_count++;
 
+	sample->disks[index].label = (char *)"[disk]";
 	sample->disks[index].image = (char *)image;
+	sample->disks[index].pool = (char *)"default";
 	sample->is_block[index] = is_block;
 }
 
@@ -163,14 +167,20 @@ static inline struct sample *sample_new(const char *name, const char *about)
 
 static inline const struct domain *sample_build(struct sample *sample)
 {
+	const struct root nowhere = { .dir = (char *)"/nonexistent" };
+
 	sample->spec.vcpus = (unsigned)sample->placement.vcpu_count;
 	if (sample->placement.topology.threads == 0)
 		sample->placement.topology = (struct place_topology){ 1, 1, sample->spec.vcpus, 1,
 								      false };
 	if (sample->spec.disk_count == 0)
 		sample_disk(sample, "/var/lib/libvirt/images/train.qcow2", false);
+	sample->made_disks = disks_new(&sample->spec);
+	for (size_t i = 0; i < sample->spec.disk_count; i++)
+		sample->made_disks->disks[i].is_block = sample->is_block[i];
+	disks_choose_io(sample->made_disks, &nowhere, 0);
 	sample->domain = domain_build(&sample->spec, &sample->host, &sample->placement, NULL,
-				      &sample->identity, sample->is_block);
+				      &sample->identity, sample->made_disks, &sample->kept);
 	return sample->domain;
 }
 
@@ -179,6 +189,7 @@ static inline void sample_free(struct sample *sample)
 	if (sample == NULL)
 		return;
 	domain_free(sample->domain);
+	disks_free(sample->made_disks);
 	hwloc_bitmap_free(sample->placement.emulator_cpus);
 	free(sample);
 }
@@ -305,6 +316,31 @@ static inline struct sample *sample_cliques(void)
 	return sample;
 }
 
+/* A disk on a base, a blank one, an image with its own, and a volume of a disk that the spec has no more. */
+static inline struct sample *sample_made_disks(void)
+{
+	static struct guest_volume kept[] = {
+		{ (char *)"default", (char *)"train.qcow2", (char *)"/old/train.qcow2",
+		  (char *)"qcow2", NULL },
+		{ (char *)"fast", (char *)"train-old.img", (char *)"/mnt/<fast>/train-old.img",
+		  (char *)"raw", NULL },
+	};
+	struct sample *sample = sample_workstation();
+
+	sample->name = "made-disks";
+	sample->about = "an overlay, a blank disk and an image, each with an iothread";
+	sample->spec.disk_count = 0;
+	sample_disk(sample, "/srv/debian & co.qcow2", false);
+	sample->disks[0].size_bytes = 200 * SIZE_GIB;
+	sample_disk(sample, NULL, false);
+	sample->disks[1].label = (char *)"[disk:scratch]";
+	sample->disks[1].size_bytes = SIZE_TIB;
+	sample->disks[1].format = SPEC_DISK_RAW;
+	sample_disk(sample, "/dev/disk/by-id/nvme-data", true);
+	sample->kept = (struct guest_volumes){ kept, 2 };
+	return sample;
+}
+
 static inline struct sample *sample_far_emulator(void)
 {
 	struct sample *sample = sample_new(
@@ -348,9 +384,9 @@ static inline struct sample *sample_shares_read_only(void)
 }
 
 static struct sample *(*const samples[])(void) = {
-	sample_two_sockets,  sample_workstation, sample_unknown_node,
-	sample_sub_numa,     sample_own_images,  sample_cliques,
-	sample_far_emulator, sample_shares,      sample_shares_read_only,
+	sample_two_sockets,      sample_workstation, sample_unknown_node, sample_sub_numa,
+	sample_own_images,       sample_cliques,     sample_far_emulator, sample_shares,
+	sample_shares_read_only, sample_made_disks,
 };
 
 enum {
