@@ -7,6 +7,7 @@
 #include "vmm/absent.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/finish_disks.h"
 #include "vmm/held.h"
 #include "vmm/hv.h"
 #include "vmm/owner.h"
@@ -291,6 +292,10 @@ int finish_delete(const struct finish_options *options, const char *name,
 		fail_add(fail, FAIL_BUSY, "VM \"%s\" is running", name);
 		return fail_hint(fail, "gpuvm stop %s", word);
 	}
+	if (options->disks &&
+	    finish_disks_delete(house.hv, house.domains, options->uri, finish, fail) < 0)
+		return -1;
+	finish_disks_list(options->uri, finish);
 	/* Its record goes with it. */
 	finish->aftermath = look_at_ended(options, &house);
 	if (hv_undefine(house.hv, subjects.items[0].domain->uuid, false, fail) < 0)
@@ -316,6 +321,11 @@ void finish_free(struct finish *finish)
 {
 	if (finish == NULL)
 		return;
+	for (size_t i = 0; i < finish->disk_count; i++) {
+		free(finish->disks[i].path);
+		free(finish->disks[i].remedy);
+	}
+	free(finish->disks);
 	quarantine_free(finish->quarantine);
 	giveback_free(finish->giveback);
 	aftermath_free(finish->aftermath);

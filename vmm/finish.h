@@ -16,6 +16,7 @@
 
 struct finish_options {
 	const char *uri;    /* NULL: HV_URI_DEFAULT */
+	bool disks;         /* delete: what gpuvm made for it too */
 	bool force;         /* another user's VM too; cut the power if the guest does not go */
 	unsigned timeout_s; /* how long the guest may take to shut down */
 	/* Told every second who is waited for ("a, b"), and how long; may be NULL. */
@@ -30,13 +31,28 @@ enum finish_outcome {
 	FINISH_DELETED,
 };
 
+enum finish_disk_fate {
+	FINISH_DISK_KEPT,
+	FINISH_DISK_DELETED,
+	FINISH_DISK_GONE, /* somebody had deleted it before */
+};
+
+/* A disk of a VM that was deleted. */
+struct finish_disk {
+	char *path;
+	enum finish_disk_fate fate;
+	char *remedy; /* the command that deletes it; NULL unless gpuvm made it and it is kept */
+};
+
 struct finish {
 	enum finish_outcome outcome;
 	char *name;
 	struct guest *guest;
 	struct giveback *giveback;     /* NULL unless it ran until now */
 	struct quarantine *quarantine; /* likewise: its GPUs that did not come back */
-	struct aftermath *aftermath;   /* of VMs that had ended before */
+	struct finish_disk *disks;     /* of a VM deleted: what it wrote to */
+	size_t disk_count;
+	struct aftermath *aftermath; /* of VMs that had ended before */
 };
 
 /*
@@ -65,7 +81,11 @@ int finish_stop_all(const struct finish_options *options, struct finish_list **r
 void finish_list_free(struct finish_list *list);
 CLEANUP_DEFINE(finish_list, struct finish_list, finish_list_free)
 
-/* Forgets the VM @name, NVRAM and holds included; its disks stay. FAIL_BUSY while it runs. */
+/*
+ * Forgets the VM @name, NVRAM and holds included. FAIL_BUSY while it runs. Its disks stay, but with disks those that
+ * gpuvm made: each is first looked at again, and if one is not what was recorded (FAIL_REFUSED) or another VM uses it
+ * (FAIL_BUSY), nothing is done. They go before the VM does, so that a delete that breaks off can be repeated.
+ */
 int finish_delete(const struct finish_options *options, const char *name,
 		  struct finish **ret_finish, struct fail *fail);
 

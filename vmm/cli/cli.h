@@ -18,6 +18,7 @@ enum cli_option_bit {
 	CLI_AUTOSTART = 1 << 4,
 	CLI_REASON = 1 << 5,
 	CLI_INIT = 1 << 16, /* what init could ask */
+	CLI_DISKS = 1 << 6,
 };
 
 enum cli_option_type {
@@ -44,7 +45,7 @@ struct cli {
 	const char *word;                  /* the command as typed */
 	char **args;                       /* behind it */
 	size_t arg_count;
-	bool help, version, json, xml, force, all, autostart;
+	bool help, version, json, xml, force, all, autostart, disks;
 	const char *root_directory, *uri, *reason;
 	unsigned timeout_s; /* 0: not given */
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;

@@ -33,6 +33,48 @@ static json_t *quarantined_json(const struct finish *finish)
 	return gpus;
 }
 
+static const char *fate_name(enum finish_disk_fate fate)
+{
+	switch (fate) {
+	case FINISH_DISK_KEPT:
+		return "kept";
+	case FINISH_DISK_DELETED:
+		return "deleted";
+	case FINISH_DISK_GONE:
+		return "gone";
+	}
+	return "unknown";
+}
+
+static json_t *disks_json(const struct finish *finish)
+{
+	json_t *disks = json_array();
+
+	for (size_t i = 0; i < finish->disk_count; i++)
+		json_array_append_new(disks,
+				      json_pack("{s:s, s:s, s:o}", "path", finish->disks[i].path,
+						"fate", fate_name(finish->disks[i].fate), "remedy",
+						out_text_or_null(finish->disks[i].remedy)));
+	return disks;
+}
+
+static void print_disk(const struct finish_disk *disk)
+{
+	switch (disk->fate) {
+	case FINISH_DISK_KEPT:
+		out_line("  %s stays%s%s", disk->path,
+			 disk->remedy == NULL ? "" : "; to delete it: ",
+			 disk->remedy == NULL ? "" : disk->remedy);
+		return;
+	case FINISH_DISK_DELETED:
+		out_line("  %s is deleted", disk->path);
+		return;
+	case FINISH_DISK_GONE:
+		out_line("  %s was gone already", disk->path);
+		return;
+	}
+}
+
 json_t *ended_json(const struct finish *finish)
 {
 	json_t *functions = json_array();
@@ -40,9 +82,9 @@ json_t *ended_json(const struct finish *finish)
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		json_array_append_new(functions,
 				      given_back_function_json(&finish->giveback->functions[i]));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", finish->name, "outcome",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", finish->name, "outcome",
 			 outcome_name(finish->outcome), "functions", functions, "quarantined",
-			 quarantined_json(finish), "given_back",
+			 quarantined_json(finish), "disks", disks_json(finish), "given_back",
 			 given_back_json(finish->aftermath));
 }
 
@@ -88,11 +130,13 @@ void ended_print(const struct finish *finish)
 		out_line("VM \"%s\" is off already.", finish->name);
 		break;
 	case FINISH_DELETED:
-		out_line("VM \"%s\" is deleted; its disks are not.", finish->name);
+		out_line("VM \"%s\" is deleted.", finish->name);
 		break;
 	}
 	for (size_t i = 0; finish->giveback != NULL && i < finish->giveback->count; i++)
 		print_function(&finish->giveback->functions[i]);
+	for (size_t i = 0; i < finish->disk_count; i++)
+		print_disk(&finish->disks[i]);
 	given_back_print_lost(finish->quarantine);
 	given_back_print(finish->aftermath);
 }

@@ -87,12 +87,14 @@ static const struct cli_command commands[] = {
 	  .arguments = "NAME",
 	  .least = 1,
 	  .most = 1,
-	  .options = CLI_FORCE,
+	  .options = CLI_FORCE | CLI_DISKS,
 	  .live_only = true,
 	  .run = delete_run,
 	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "forget a VM that is off, its UEFI variables included; disks stay",
-	  .more = "" },
+	  .more = "With --disks what gpuvm made for it goes too (size = in the spec), after a look "
+		  "that it is that still and that no other VM uses it. Images that the spec names "
+		  "are never deleted." },
 	{ .name = "release",
 	  .arguments = "GPU...",
 	  .least = 1,
