@@ -221,6 +221,8 @@ static void own_messages_are_kept_whole(void **state)
 	text = seed_user_data(&world.seed, NULL, 0);
 	first = part_of(text, 0);
 	assert_string_equal(first, message);
+	/* Its headers are the part's. */
+	assert_non_null(strstr(text, message));
 	world_done(&world);
 }
 
