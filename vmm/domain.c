@@ -76,6 +76,10 @@ static unsigned add_emulated(struct domain *domain, const struct disks *disks)
 		share->address = add_emulated_port(domain, count++);
 	}
 	domain->agent_address = add_emulated_port(domain, count++);
+	if (domain->identity.seed != NULL && domain->identity.seed->is_attached) {
+		name_target(domain->seed_target, domain->disk_count);
+		domain->seed_address = add_emulated_port(domain, count++);
+	}
 	return count;
 }
 

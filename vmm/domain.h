@@ -23,12 +23,20 @@
 #include "vmm/guest.h"
 #include "vmm/spec.h"
 
+/* The volume that cloud-init in the guest reads. Texts are borrowed. */
+struct domain_seed {
+	const char *pool, *volume; /* libvirt's */
+	const char *path;          /* of its file */
+	bool is_attached;          /* false: of an earlier start, only kept in mind */
+};
+
 /* Who the VM is, and whose. */
 struct domain_identity {
 	const char *uuid; /* RFC 4122 text; NULL while planning a VM that is not defined yet */
 	const char *user; /* name of the owner */
 	unsigned uid;
-	const char *boot; /* the host's, for giveback.h; NULL: unknown */
+	const char *boot;               /* the host's, for giveback.h; NULL: unknown */
+	const struct domain_seed *seed; /* NULL: none */
 };
 
 /* A PCI address in the guest; bus is the index of a controller. */
@@ -89,6 +97,8 @@ struct domain {
 	struct domain_address network_address;
 	struct domain_address
 		agent_address; /* of the controller behind which the guest agent's channel is */
+	char seed_target[8];   /* "" if no seed is attached */
+	struct domain_address seed_address;
 	char mac[18]; /* "" without a UUID; else 52:54:00 and three bytes of it, so that it stays */
 	unsigned sockets, dies, cores, threads; /* product = vCPUs */
 };

@@ -100,6 +100,26 @@ static void add_disk(xmlNodePtr devices, const struct domain_disk *disk, bool bo
 	add_address(node, &disk->address);
 }
 
+/* It is read once and kept in step by nobody: the host's cache serves on any file system. */
+static void add_seed(xmlNodePtr devices, const struct domain *domain)
+{
+	xmlNodePtr node = domxml_child(devices, "disk");
+	xmlNodePtr driver, target;
+
+	domxml_attribute(node, "type", "file");
+	domxml_attribute(node, "device", "disk");
+	driver = domxml_child(node, "driver");
+	domxml_attribute(driver, "name", "qemu");
+	domxml_attribute(driver, "type", "raw");
+	domxml_attribute(driver, "cache", "writeback");
+	domxml_attribute(domxml_child(node, "source"), "file", "%s", domain->identity.seed->path);
+	target = domxml_child(node, "target");
+	domxml_attribute(target, "dev", "%s", domain->seed_target);
+	domxml_attribute(target, "bus", "virtio");
+	domxml_child(node, "readonly");
+	add_address(node, &domain->seed_address);
+}
+
 static void add_network(xmlNodePtr devices, const struct domain *domain)
 {
 	bool is_bridge = domain->spec->network == SPEC_NETWORK_BRIDGE;
@@ -221,6 +241,8 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 	add_controllers(devices, domain);
 	for (size_t i = 0; i < domain->disk_count; i++)
 		add_disk(devices, &domain->disks[i], i == 0);
+	if (domain->seed_target[0] != '\0')
+		add_seed(devices, domain);
 	for (size_t i = 0; i < domain->share_count; i++)
 		add_share(devices, &domain->shares[i]);
 	if (domain->has_network)

@@ -75,6 +75,15 @@ static void add_volumes(xmlNodePtr vm, const struct domain *domain, xmlNsPtr spa
 			add_volume(vm, &domain->kept->items[i], space);
 }
 
+/* Before it is made, so that no death of gpuvm leaves a volume that nobody knows. */
+static void add_seed(xmlNodePtr vm, const struct domain_seed *seed, xmlNsPtr space)
+{
+	xmlNodePtr node = domxml_child_of(vm, "seed", space);
+
+	domxml_attribute(node, "pool", "%s", seed->pool);
+	domxml_attribute(node, "volume", "%s", seed->volume);
+}
+
 void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 {
 	const struct spec *spec = domain->spec;
@@ -93,6 +102,8 @@ void domxml_metadata_add(xmlNodePtr root, const struct domain *domain)
 		domxml_child_of(vm, "whole-cores", space);
 	add_start(vm, domain, space);
 	add_volumes(vm, domain, space);
+	if (domain->identity.seed != NULL)
+		add_seed(vm, domain->identity.seed, space);
 	domxml_leaf(vm, "spec", "%s", spec->text);
 	node = xmlGetLastChild(vm);
 	xmlSetNs(node, space);

@@ -10,6 +10,7 @@
 #include "vmm/finish_disks.h"
 #include "vmm/held.h"
 #include "vmm/hv.h"
+#include "vmm/hv_storage.h"
 #include "vmm/owner.h"
 
 #define POLL_MS          200
@@ -298,6 +299,10 @@ int finish_delete(const struct finish_options *options, const char *name,
 	finish_disks_list(options->uri, finish);
 	/* Its record goes with it. */
 	finish->aftermath = look_at_ended(options, &house);
+	if (finish->guest->seed_volume != NULL &&
+	    hv_volume_delete(house.hv, finish->guest->seed_pool, finish->guest->seed_volume, fail) <
+		    0)
+		return -1;
 	if (hv_undefine(house.hv, subjects.items[0].domain->uuid, false, fail) < 0)
 		return -1;
 	held_drop(house.root, subjects.items[0].domain->uuid);

@@ -82,7 +82,7 @@ void finish_list_free(struct finish_list *list);
 CLEANUP_DEFINE(finish_list, struct finish_list, finish_list_free)
 
 /*
- * Forgets the VM @name, NVRAM and holds included. FAIL_BUSY while it runs. Its disks stay, but with disks those that
+ * Forgets the VM @name, NVRAM, holds and the volume for cloud-init included. FAIL_BUSY while it runs. Its disks stay, but with disks those that
  * gpuvm made: each is first looked at again, and if one is not what was recorded (FAIL_REFUSED) or another VM uses it
  * (FAIL_BUSY), nothing is done. They go before the VM does, so that a delete that breaks off can be repeated.
  */

@@ -269,6 +269,8 @@ void guest_free(struct guest *guest)
 	free(guest->uuid);
 	free(guest->user);
 	free(guest->boot);
+	free(guest->seed_pool);
+	free(guest->seed_volume);
 	free(guest->spec_text);
 	free(guest->spec_file);
 	free(guest->spec_directory);

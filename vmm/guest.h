@@ -66,7 +66,8 @@ struct guest {
 	bool keeps_cores; /* gpuvm's: idle siblings of its vCPUs' cores are nobody else's */
 	bool autostart;   /* gpuvm's own, from the metadata */
 	bool is_returned; /* its functions were seen back on their drivers since it ended */
-	char *boot;       /* of the host, when gpuvm wrote the record; NULL: unknown */
+	char *seed_pool, *seed_volume; /* gpuvm's own volume for cloud-init; both or none */
+	char *boot;                    /* of the host, when gpuvm wrote the record; NULL: unknown */
 	unsigned vcpus;
 	uint64_t memory_bytes;
 	struct guest_memory

@@ -6,6 +6,7 @@
 #include "vmm/base/text.h"
 #include "vmm/domxml.h"
 #include "vmm/guest_internal.h"
+#include "vmm/seed.h"
 
 #define METADATA "/domain/metadata/g:vm[1]"
 #define RETURNED                                                                                   \
@@ -81,6 +82,23 @@ static void read_spec(struct guest *guest, xmlXPathContext *context)
 	guest->spec_text = STEAL(text);
 	guest->spec_file = STEAL(file);
 	guest->spec_directory = STEAL(directory);
+}
+
+/* A volume by this record is deleted one day: it is believed only of the name that gpuvm gives. */
+static void read_seed(struct guest *guest, xmlXPathContext *context)
+{
+	CLEANUP(text) char *pool = guest_text_at(context, METADATA "/g:seed/@pool");
+	CLEANUP(text) char *volume = guest_text_at(context, METADATA "/g:seed/@volume");
+	CLEANUP(text) char *own = seed_volume_name(guest->name);
+
+	if (pool == NULL && volume == NULL)
+		return;
+	if (pool == NULL || *pool == '\0' || !text_equal(volume, own)) {
+		guest_add_problem(guest, mem_strdup("gpuvm's record of the seed is malformed"));
+		return;
+	}
+	guest->seed_pool = STEAL(pool);
+	guest->seed_volume = STEAL(volume);
 }
 
 static bool has_hostdev(const struct guest *guest, const char *address)
@@ -176,6 +194,7 @@ void guest_read_metadata(struct guest *guest, xmlXPathContext *context)
 	guest->boot = guest_text_at(context, METADATA "/g:start/@boot");
 	read_owner(guest, context);
 	read_spec(guest, context);
+	read_seed(guest, context);
 	read_functions(guest, context);
 	guest_read_volumes(guest, context);
 	compare(guest, context);

@@ -186,6 +186,8 @@ static int decide(struct launch *launch, struct fail *fail)
 		identity.user = vm->guest->user;
 		identity.uid = vm->guest->uid;
 	}
+	if (launch->seed_volume != NULL)
+		identity.seed = &launch->domain_seed;
 	launch->domain = domain_build(spec, launch->host, launch->placement, launch->firmware,
 				      &identity, launch->disks,
 				      vm == NULL ? NULL : &vm->guest->volumes);
@@ -244,6 +246,8 @@ static const struct step plan_steps[] = {
 	{ "identify", NULL, identify_for_plan, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "disks", NULL, launch_disks_foresee, NULL },
+	{ "seed", NULL, launch_seed_foresee, NULL },
+	{ "place-seed", NULL, launch_seed_place, NULL },
 	{ "decide", NULL, decide, NULL },
 	{ "foresee", NULL, launch_refusals_foresee, NULL },
 	{ NULL, NULL, NULL, NULL },
@@ -263,6 +267,8 @@ static const struct step start_steps[] = {
 	{ "check-records", NULL, launch_hold_check, NULL },
 	{ "check-host", NULL, check_host, NULL },
 	{ "check-parts", NULL, check_parts, NULL },
+	{ "seed", NULL, launch_seed_read, NULL },
+	{ "place-seed", NULL, launch_seed_place, NULL },
 	{ "decide", NULL, decide, NULL },
 	{ "check-gpus", NULL, check_gpus, NULL },
 	{ "claim", NULL, launch_request_claim, NULL },
@@ -270,9 +276,11 @@ static const struct step start_steps[] = {
 	{ "hold", NULL, launch_hold_begin, launch_hold_undo }, /* no crash leaves a VM without */
 	{ "define", "defining the VM", define, launch_undo_define },
 	{ "disks", NULL, launch_disks_make, launch_disks_undo },
+	{ "write-seed", NULL, launch_seed_write, launch_seed_undo },
 	{ "start", "starting it: libvirt hands the GPU over and QEMU pins its memory", start,
 	  launch_undo_start },
 	{ "settle", NULL, launch_hold_settle, NULL },
+	{ "settle-seed", NULL, launch_seed_settle, NULL },
 	{ "end-claim", NULL, end_claim, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -344,6 +352,10 @@ void launch_free(struct launch *launch)
 	free(launch->libvirt_unknown);
 	domain_free(launch->domain);
 	disks_free(launch->disks);
+	seed_free(launch->seed);
+	free(launch->seed_pool);
+	free(launch->seed_volume);
+	free(launch->seed_path);
 	held_lines_done(&launch->taken_over);
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);

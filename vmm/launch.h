@@ -26,6 +26,7 @@
 #include "vmm/hv.h"
 #include "vmm/owner.h"
 #include "vmm/policy.h"
+#include "vmm/seed.h"
 #include "vmm/spec.h"
 #include "vmm/usage.h"
 
@@ -75,6 +76,12 @@ struct launch {
 	struct disks *disks;
 	struct placement *placement;
 	struct descriptor *firmware;
+	struct seed *seed; /* NULL: the spec has no [cloud-init] */
+	char *seed_pool,
+		*seed_volume; /* of this start's or an earlier one's; NULL: there is none */
+	char *seed_path;
+	struct domain_seed domain_seed; /* borrows the three */
+	bool seed_is_made;              /* by this start */
 	struct domain *domain;
 	char *xml;
 	char *uuid; /* NULL while planning a VM that is not defined yet */

@@ -102,6 +102,20 @@ void launch_undo_define(struct launch *launch, struct fail *fail);
  */
 int launch_undo_ask(struct launch *launch, bool *ret_active);
 
+/*
+ * The seed that cloud-init reads. _read() fills launch.seed with what the spec and the files it names say; _foresee()
+ * does so for a plan, and adds what a start would refuse to its refusals. _place() says where the volume is, or will
+ * be: FAIL_SPEC if that place is somebody else's. _write() makes it anew, as what it says may have changed since;
+ * _settle() removes one that the VM does not have any more, and cannot fail. _undo() removes what the VM did not
+ * have before.
+ */
+int launch_seed_read(struct launch *launch, struct fail *fail);
+int launch_seed_foresee(struct launch *launch, struct fail *fail);
+int launch_seed_place(struct launch *launch, struct fail *fail);
+int launch_seed_write(struct launch *launch, struct fail *fail);
+void launch_seed_undo(struct launch *launch, struct fail *fail);
+int launch_seed_settle(struct launch *launch, struct fail *fail);
+
 /* What dead processes and deleted VMs left of holds is removed, and told in launch.taken_over. */
 int launch_hold_take_over(struct launch *launch, struct fail *fail);
 

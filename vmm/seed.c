@@ -41,6 +41,11 @@ bool seed_mount_is_valid(const struct seed_mount *mount)
 	       mount->path[0] == '/' && is_plain(mount->path);
 }
 
+char *seed_volume_name(const char *name)
+{
+	return text_format("%s-seed.iso", name);
+}
+
 /* Every text has been checked to be UTF-8 by now. */
 static json_t *string(const char *text)
 {

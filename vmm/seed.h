@@ -30,6 +30,7 @@
 
 struct seed {
 	const struct spec *spec; /* borrowed; its [cloud-init] is written */
+	bool is_read;            /* false: the files that it names were not looked at */
 	char *user;              /* who is made; NULL: nobody, or not known yet */
 	struct sshkeys keys;     /* of that user; none exactly if nobody is made */
 	char *hostname;          /* RFC 1123 */
@@ -41,6 +42,9 @@ struct seed {
 
 void seed_free(struct seed *seed);
 CLEANUP_DEFINE(seed, struct seed, seed_free)
+
+/* What the volume of VM @name is called: no other VM's is. The caller frees. */
+char *seed_volume_name(const char *name);
 
 /* A file system that the guest mounts. Texts are borrowed. */
 struct seed_mount {

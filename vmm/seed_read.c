@@ -309,6 +309,7 @@ int seed_read(const struct spec *spec, const struct seed_caller *caller, struct 
 	const struct spec_cloud_init *wish = &spec->cloud_init;
 
 	seed->spec = spec;
+	seed->is_read = caller != NULL;
 	seed->hostname = wish->hostname != NULL ? mem_strdup(wish->hostname)
 						: seed_hostname(spec->name);
 	seed->brings_agent = spec->network != SPEC_NETWORK_NONE;

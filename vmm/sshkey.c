@@ -136,7 +136,7 @@ static int read_line(const char *file, unsigned line, const char *text, struct s
 	key->type = type->name;
 	key->base64 = mem_strndup(base64, length);
 	key->comment = comment_of(base64 + length);
-	key->file = mem_strdup(file);
+	key->file = text_printable(file, 0);
 	return 0;
 }
 

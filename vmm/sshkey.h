@@ -19,7 +19,7 @@ struct sshkey {
 	const char *type; /* "ssh-ed25519"; static */
 	char *base64;
 	char *comment; /* printable ASCII, without blanks at its ends; "" if there is none */
-	char *file;    /* where it was found */
+	char *file;    /* where it was found, printable */
 };
 
 struct sshkeys {

@@ -281,6 +281,37 @@ static void a_hostile_owner_is_made_printable(void **state)
 	assert_int_equal(guest->function_count, 0);
 }
 
+/* By this record a volume is deleted: only the one that gpuvm makes for a VM of this name. */
+static void a_seed_is_believed_by_its_name(void **state)
+{
+	static const struct {
+		const char *record;
+		bool is_one, is_problem;
+	} cases[] = {
+		{ "<g:seed pool='p' volume='a-seed.iso'/>", true, false },
+		{ "", false, false },
+		{ "<g:seed pool='p' volume='b-seed.iso'/>", false, true },
+		{ "<g:seed pool='p' volume='a.qcow2'/>", false, true },
+		{ "<g:seed pool='' volume='a-seed.iso'/>", false, true },
+		{ "<g:seed volume='a-seed.iso'/>", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CLEANUP(text)
+		char *xml = text_format(
+			"<domain><name>a</name><memory>1</memory><metadata><g:vm xmlns:g='%s'>"
+			"<g:owner uid='0' name='a'/><g:spec file='a' directory='/'>x</g:spec>%s"
+			"</g:vm></metadata></domain>",
+			DOMXML_NAMESPACE, cases[i].record);
+		CLEANUP(guest) struct guest *guest = parsed(xml);
+
+		assert_int_equal(guest->seed_volume != NULL, cases[i].is_one);
+		assert_int_equal(guest->seed_pool != NULL, cases[i].is_one);
+		assert_int_equal(guest->problem_count, cases[i].is_problem ? 1 : 0);
+	}
+}
+
 /* Thousands of small damages, always the same ones: whatever comes out, the sanitizers see no harm. */
 static void damaged_xml_does_no_harm(void **state)
 {
@@ -330,6 +361,7 @@ int main(void)
 		cmocka_unit_test(pins_win_over_the_cpuset),
 		cmocka_unit_test(what_is_no_domain_is_refused),
 		cmocka_unit_test(a_hostile_owner_is_made_printable),
+		cmocka_unit_test(a_seed_is_believed_by_its_name),
 		cmocka_unit_test(damaged_xml_does_no_harm),
 	};
 

@@ -161,7 +161,7 @@ static inline struct sample *sample_new(const char *name, const char *about)
 		.network_source = (char *)"default",
 	};
 	sample->identity = (struct domain_identity){ "8d0c4fd1-2e43-4d1a-9a55-6f0e1b2c3d4e",
-						     "alice", 1000, NULL };
+						     "alice", 1000, NULL, NULL };
 	return sample;
 }
 
@@ -295,6 +295,19 @@ static inline struct sample *sample_own_images(void)
 	return sample;
 }
 
+static inline struct sample *sample_cloud_init(void)
+{
+	static const struct domain_seed seed = { "default", "train-seed.iso",
+						 "/var/lib/libvirt/images/train-seed.iso", true };
+	struct sample *sample = sample_new("cloud-init", "a disk for cloud-init to read");
+
+	sample_machine(sample, 1, 1, 8);
+	sample_cell(sample, 0, 2, 1, SIZE_GIB, 0);
+	sample_gpu(sample, "0000:01:00.0", 0);
+	sample->identity.seed = &seed;
+	return sample;
+}
+
 static inline struct sample *sample_cliques(void)
 {
 	struct sample *sample = sample_new(
@@ -386,7 +399,7 @@ static inline struct sample *sample_shares_read_only(void)
 static struct sample *(*const samples[])(void) = {
 	sample_two_sockets,      sample_workstation, sample_unknown_node, sample_sub_numa,
 	sample_own_images,       sample_cliques,     sample_far_emulator, sample_shares,
-	sample_shares_read_only, sample_made_disks,
+	sample_shares_read_only, sample_made_disks,  sample_cloud_init,
 };
 
 enum {

@@ -80,6 +80,17 @@ static void what_is_none_is_refused(void **state)
 	}
 }
 
+/* Anybody can call a file so in his own folder. */
+static void names_of_files_are_made_printable(void **state)
+{
+	CLEANUP(sshkeys) struct sshkeys keys = { 0 };
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	(void)state;
+	assert_works(sshkey_read("id_\xff\x1b.pub", KEY_RSA, strlen(KEY_RSA), &keys, &fail), &fail);
+	assert_string_equal(keys.keys[0].file, "id_\\xff\\x1b.pub");
+}
+
 static void hostile_bytes_are_refused(void **state)
 {
 	static const char nul[] = KEY_ED25519 "\0" KEY_RSA;
@@ -102,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_read),
 		cmocka_unit_test(what_is_none_is_refused),
+		cmocka_unit_test(names_of_files_are_made_printable),
 		cmocka_unit_test(hostile_bytes_are_refused),
 	};
 

@@ -171,7 +171,8 @@ int iso9660_build(const char *label, const struct iso9660_file *files, size_t co
 		archive_write_fail(to); /* or freeing it would write on */
 		free(image.bytes);
 		fail_add(fail, FAIL_FAIL, "the disk image \"%s\" could not be written", label);
-		return fail_cause(fail, "libarchive: %s", error);
+		fail_cause(fail, "libarchive: %s", error);
+		return fail_hint(fail, "it needs some room in /tmp, or where TMPDIR points to");
 	}
 	settle_dates(&image);
 	*ret_bytes = image.bytes;
