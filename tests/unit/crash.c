@@ -224,6 +224,8 @@ static const char *const local[] = {
 
 /* Those that no start and no stop makes: they change nothing on the host. */
 static const char *const elsewhere[] = {
+	"virDomainInterfaceAddresses",
+	"virDomainInterfaceFree",
 	"virDomainQemuAgentCommand",
 };
 

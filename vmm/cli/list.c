@@ -75,10 +75,11 @@ static json_t *start_json(const struct lease_record *start)
 
 	for (size_t i = 0; i < start->gpu_count; i++)
 		json_array_append_new(gpus, json_string(start->gpus[i]));
-	return json_pack("{s:o, s:s, s:o, s:n, s:n, s:o, s:b, s:b, s:[]}", "name",
+	return json_pack("{s:o, s:s, s:o, s:n, s:n, s:o, s:b, s:b, s:[], s:n, s:n}", "name",
 			 out_text_or_null(start->name), "state", "starting", "user",
 			 out_text_or_null(start->user), "vcpus", "memory_bytes", "gpus", gpus,
-			 "spec_changed", false, "definition_edited", false, "notes");
+			 "spec_changed", false, "definition_edited", false, "notes", "address",
+			 "address_source");
 }
 
 static json_t *rows_of(const struct usage *usage, const struct vm_view *view)

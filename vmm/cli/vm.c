@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "vmm/address.h"
 #include "vmm/base/text.h"
 #include "vmm/cli/out.h"
 #include "vmm/pending.h"
@@ -148,11 +149,24 @@ static json_t *gpus_of(const struct guest *guest, const struct host *host)
 	return gpus;
 }
 
+/* Sets address and address_source, each null if there is none or the VM is off. Its agent is not asked: that can take
+ * seconds. */
+static void set_address(json_t *row, const struct vm_view *view, const struct usage_vm *vm)
+{
+	struct address address;
+	bool found = vm->domain->state == HV_RUNNING && vm->guest->mac != NULL &&
+		     address_find(view->hv, vm->domain->uuid, vm->guest->mac, false, &address);
+
+	json_object_set_new(row, "address", out_text_or_null(found ? address.text : NULL));
+	json_object_set_new(row, "address_source", out_text_or_null(found ? address.source : NULL));
+}
+
 json_t *vm_json(const struct vm_view *view, const struct usage_vm *vm)
 {
 	const struct guest *guest = vm->guest;
 	CLEANUP(text) char *changed = pending_spec(guest);
 	json_t *notes = json_array();
+	json_t *row;
 	bool is_edited;
 
 	note_state(notes, view, vm);
@@ -163,10 +177,12 @@ json_t *vm_json(const struct vm_view *view, const struct usage_vm *vm)
 	if (guest->autostart)
 		note(notes, "starts at boot");
 	note_records(notes, vm, view->records);
-	return json_pack("{s:o, s:s, s:o, s:i, s:I, s:o, s:b, s:b, s:o}", "name",
-			 out_text_or_null(guest->name), "state", hv_state_name(vm->domain->state),
-			 "user", out_text_or_null(guest->user), "vcpus", (int)guest->vcpus,
-			 "memory_bytes", (json_int_t)guest->memory_bytes, "gpus",
-			 gpus_of(guest, view->host), "spec_changed", changed != NULL,
-			 "definition_edited", is_edited, "notes", notes);
+	row = json_pack("{s:o, s:s, s:o, s:i, s:I, s:o, s:b, s:b, s:o}", "name",
+			out_text_or_null(guest->name), "state", hv_state_name(vm->domain->state),
+			"user", out_text_or_null(guest->user), "vcpus", (int)guest->vcpus,
+			"memory_bytes", (json_int_t)guest->memory_bytes, "gpus",
+			gpus_of(guest, view->host), "spec_changed", changed != NULL,
+			"definition_edited", is_edited, "notes", notes);
+	set_address(row, view, vm);
+	return row;
 }

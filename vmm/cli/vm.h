@@ -19,7 +19,7 @@ struct vm_view {
 
 /*
  * name, state, user, vcpus, memory_bytes, gpus (addresses), spec_changed and definition_edited (since its last
- * start), notes (what its user should know). New reference.
+ * start), notes (what its user should know), address and address_source (of one that runs). New reference.
  */
 json_t *vm_json(const struct vm_view *view, const struct usage_vm *vm);
 
