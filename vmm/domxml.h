@@ -12,6 +12,10 @@
 #define DOMXML_RETURNED         "urn:gpuvm:returned:1"
 #define DOMXML_RETURNED_ELEMENT "<returned/>"
 
+/* Where libvirt's daemon of the system keeps the logs of its QEMUs: NAME.log; gpuvm's VMs have their serial console's
+ * beside it, NAME-serial.log. */
+#define DOMXML_LOG_DIRECTORY "/var/log/libvirt/qemu"
+
 /*
  * The domain's XML (libvirt formatdomain, 9.0), indented, with gpuvm's metadata: the owner, the spec's
  * text, file and folder, what CPUs its vCPUs were pinned to and in which boot of the host, and per GPU each

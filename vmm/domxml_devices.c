@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/text.h"
+#include "vmm/domxml.h"
 #include "vmm/domxml_internal.h"
 
-#define LOG_DIRECTORY  "/var/log/libvirt/qemu"
 #define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* Every address is explicit: what libvirt places itself may land on a GPU's port, or on a new one. */
@@ -159,7 +159,7 @@ static void add_console(xmlNodePtr devices, const struct domain *domain)
 
 	domxml_attribute(serial, "type", "pty");
 	log = domxml_child(serial, "log");
-	domxml_attribute(log, "file", LOG_DIRECTORY "/%s-serial.log", domain->spec->name);
+	domxml_attribute(log, "file", DOMXML_LOG_DIRECTORY "/%s-serial.log", domain->spec->name);
 	domxml_attribute(log, "append", "on");
 	domxml_attribute(domxml_child(serial, "target"), "port", "0");
 	domxml_attribute(console, "type", "pty");

@@ -227,6 +227,20 @@ static const char *const elsewhere[] = {
 	"virDomainInterfaceAddresses",
 	"virDomainInterfaceFree",
 	"virDomainQemuAgentCommand",
+	"virStoragePoolCreateXML",
+	"virStoragePoolDestroy",
+	"virStoragePoolFree",
+	"virStoragePoolGetName",
+	"virStoragePoolLookupByTargetPath",
+	"virStoragePoolRefresh",
+	"virStorageVolDownload",
+	"virStorageVolFree",
+	"virStorageVolGetInfoFlags",
+	"virStorageVolLookupByName",
+	"virStreamAbort",
+	"virStreamFree",
+	"virStreamNew",
+	"virStreamRecv",
 };
 
 static bool is_known_call(const char *name)
