@@ -67,7 +67,7 @@ static int problem(struct talk *talk, enum hv_agent_problem which, struct fail *
 	case HV_AGENT_SILENT:
 		fail_add(fail, FAIL_FAIL, "the guest agent of VM \"%s\" does not answer", name);
 		fail_cause(fail, "libvirt: %s", cause);
-		return fail_hint(fail, "where its console is: gpuvm show %s", name);
+		return fail_hint(fail, "see what the guest does: gpuvm log %s", name);
 	case HV_AGENT_DISABLED:
 		fail_add(fail, FAIL_FAIL, "the guest agent of VM \"%s\" runs no programs", name);
 		fail_cause(fail, "guest-exec is switched off in the guest");

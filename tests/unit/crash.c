@@ -226,6 +226,7 @@ static const char *const local[] = {
 static const char *const elsewhere[] = {
 	"virDomainInterfaceAddresses",
 	"virDomainInterfaceFree",
+	"virDomainOpenConsole",
 	"virDomainQemuAgentCommand",
 	"virStoragePoolCreateXML",
 	"virStoragePoolDestroy",

@@ -19,6 +19,10 @@ enum cli_option_bit {
 	CLI_REASON = 1 << 5,
 	CLI_INIT = 1 << 16, /* what init could ask */
 	CLI_DISKS = 1 << 6,
+	CLI_QEMU = 1 << 7,
+	CLI_LINES = 1 << 8,
+	CLI_FOLLOW = 1 << 9,
+	CLI_RAW = 1 << 10,
 };
 
 enum cli_option_type {
@@ -32,8 +36,10 @@ struct cli_option {
 	char letter;          /* 'h', or 0 */
 	const char *argument; /* "DIR", or NULL for CLI_FLAG */
 	enum cli_option_type type;
-	size_t offset; /* of its field in struct cli */
-	unsigned bit;  /* CLI_FOR_ALL, or the bit in command.options that allows it */
+	size_t offset;    /* of its field in struct cli */
+	unsigned bit;     /* CLI_FOR_ALL, or the bit in command.options that allows it */
+	unsigned most;    /* CLI_NUMBER: from 1 to this many */
+	const char *unit; /* CLI_NUMBER: "seconds" */
 	const char *doc;
 };
 
@@ -45,18 +51,20 @@ struct cli {
 	const char *word;                  /* the command as typed */
 	char **args;                       /* behind it */
 	size_t arg_count;
-	bool help, version, json, xml, force, all, autostart, disks;
+	bool help, version, json, xml, force, all, autostart, disks, qemu, follow, raw;
 	const char *root_directory, *uri, *reason;
-	unsigned timeout_s; /* 0: not given */
+	unsigned timeout_s, lines; /* 0: not given */
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;
 };
 
 struct cli_command {
 	const char *name;
-	const char *arguments;                                /* "SPEC|NAME" */
-	size_t least, most;                                   /* of arguments */
-	unsigned options;                                     /* bits */
-	bool live_only;                                       /* --root makes no sense */
+	const char *arguments; /* "SPEC|NAME" */
+	size_t least, most;    /* of arguments */
+	unsigned options;      /* bits */
+	bool live_only;        /* --root makes no sense */
+	bool is_interactive;   /* --json makes no sense */
+	bool passes_on; /* what stands behind its first argument is another program's, options too */
 	int (*run)(const struct cli *cli, struct fail *fail); /* prints its result itself */
 	const char *summary;                                  /* one line */
 	const char *more;                                     /* what help NAME adds; may be "" */
@@ -85,6 +93,9 @@ int start_run(const struct cli *cli, struct fail *fail);
 int stop_run(const struct cli *cli, struct fail *fail);
 int list_run(const struct cli *cli, struct fail *fail);
 int show_run(const struct cli *cli, struct fail *fail);
+int console_run(const struct cli *cli, struct fail *fail);
+int ssh_run(const struct cli *cli, struct fail *fail);
+int log_run(const struct cli *cli, struct fail *fail);
 int delete_run(const struct cli *cli, struct fail *fail);
 int release_run(const struct cli *cli, struct fail *fail);
 int drain_run(const struct cli *cli, struct fail *fail);

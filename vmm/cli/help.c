@@ -16,6 +16,8 @@ bool help_is_option_of(const struct cli_option *option, const struct cli_command
 {
 	if (option->offset == offsetof(struct cli, root_directory) && command->live_only)
 		return false;
+	if (option->offset == offsetof(struct cli, json) && command->is_interactive)
+		return false;
 	return option->bit == CLI_FOR_ALL || (option->bit & command->options) != 0;
 }
 
@@ -58,8 +60,9 @@ static void help_all(void)
 
 static void help_command(const struct cli_command *command)
 {
-	out_line("usage: gpuvm %s%s%s [OPTION]...", command->name,
-		 *command->arguments == '\0' ? "" : " ", command->arguments);
+	out_line(command->passes_on ? "usage: gpuvm %s [OPTION]...%s%s"
+				    : "usage: gpuvm %s%s%s [OPTION]...",
+		 command->name, *command->arguments == '\0' ? "" : " ", command->arguments);
 	out_line("%s", command->summary);
 	if (*command->more != '\0')
 		out_line("\n%s", command->more);

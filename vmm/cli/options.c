@@ -57,6 +57,8 @@ static const struct cli_option options[] = {
 	  .type = CLI_NUMBER,
 	  .offset = offsetof(struct cli, timeout_s),
 	  .bit = CLI_TIMEOUT,
+	  .most = 86400,
+	  .unit = "seconds",
 	  .doc = "how long the guest may take to shut down (default 120)" },
 	{ .name = "reason",
 	  .argument = "TEXT",
@@ -116,6 +118,29 @@ static const struct cli_option options[] = {
 	  .offset = offsetof(struct cli, output),
 	  .bit = CLI_INIT,
 	  .doc = "init: where the spec goes (default NAME.ini); -: to standard output" },
+	{ .name = "qemu",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, qemu),
+	  .bit = CLI_QEMU,
+	  .doc = "QEMU's own log instead of the guest's console" },
+	{ .name = "lines",
+	  .argument = "N",
+	  .type = CLI_NUMBER,
+	  .offset = offsetof(struct cli, lines),
+	  .bit = CLI_LINES,
+	  .most = 1000000,
+	  .unit = "lines",
+	  .doc = "only the last N lines" },
+	{ .name = "follow",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, follow),
+	  .bit = CLI_FOLLOW,
+	  .doc = "go on with what is added, until the VM is off" },
+	{ .name = "raw",
+	  .type = CLI_FLAG,
+	  .offset = offsetof(struct cli, raw),
+	  .bit = CLI_RAW,
+	  .doc = "bytes as they are, control characters too" },
 	{ .name = NULL },
 };
 
@@ -166,11 +191,9 @@ static int take_value(const struct cli_option *option, const char *value, struct
 		*(const char **)field = value;
 		return 0;
 	case CLI_NUMBER:
-		if (!text_number(value, &number) || number == 0 || number > 86400) {
-			fail_add(fail, FAIL_USAGE,
-				 "--%s %s: not a number of seconds from 1 to "
-				 "86400",
-				 option->name, value);
+		if (!text_number(value, &number) || number == 0 || number > option->most) {
+			fail_add(fail, FAIL_USAGE, "--%s %s: not a number of %s from 1 to %u",
+				 option->name, value, option->unit, option->most);
 			return -1;
 		}
 		*(unsigned *)field = (unsigned)number;
@@ -180,9 +203,13 @@ static int take_value(const struct cli_option *option, const char *value, struct
 }
 
 /* A letter may stand among others behind one dash: then getopt is not past that word yet. */
-static int unknown_letter(int letter, struct fail *fail)
+static int unknown_letter(int letter, const struct cli_command *command, struct fail *fail)
 {
 	fail_add(fail, FAIL_USAGE, "there is no option -%c", letter);
+	if (command != NULL && command->passes_on)
+		return fail_hint(fail,
+				 "%s's own options stand behind the VM's name: gpuvm %s NAME -%c",
+				 command->name, command->name, letter);
 	return fail_hint(fail, "gpuvm help");
 }
 
@@ -227,7 +254,11 @@ static const struct {
 	{ "status", "list" },
 	{ "info", "show NAME" },
 	{ "dominfo", "show NAME" },
-	{ "console", "show NAME" },
+	{ "serial", "console NAME" },
+	{ "shell", "ssh NAME" },
+	{ "exec", "ssh NAME CMD" },
+	{ "domifaddr", "show NAME" },
+	{ "logs", "log NAME" },
 	{ "dumpxml", "plan --xml SPEC" },
 	{ "check", "plan SPEC" },
 	{ "validate", "plan SPEC" },
@@ -284,6 +315,10 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 		return fail_hint(fail, "leave out --root; a copy is for gpuvm gpus, gpuvm topo, "
 				       "gpuvm plan SPEC");
 	}
+	if (cli->json && command->is_interactive) {
+		fail_add(fail, FAIL_USAGE, "gpuvm %s has no option --json", command->name);
+		return fail_hint(fail, "gpuvm help %s", command->name);
+	}
 	if (cli->arg_count < command->least)
 		fail_add(fail, FAIL_USAGE, "gpuvm %s needs %s", command->name, command->arguments);
 	else if (cli->arg_count > command->most)
@@ -317,8 +352,39 @@ static int refuse_abbreviations(int argc, char **argv, struct fail *fail)
 	return 0;
 }
 
-static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_bits,
-			 struct fail *fail)
+/* Whether @word, which begins with "--", takes the next word for its value. */
+static bool takes_next(const char *word)
+{
+	for (const struct cli_option *row = options; row->name != NULL; row++)
+		if (text_equal(row->name, word + 2))
+			return row->argument != NULL;
+	return false;
+}
+
+/* How many of the words are gpuvm's own: all of them, or those up to the first argument of a command that passes the
+ * others on. */
+static int own_words(int argc, char **argv, const struct cli_command **ret_command)
+{
+	bool is_over = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (!is_over && text_equal(argv[i], "--")) {
+			is_over = true;
+		} else if (!is_over && argv[i][0] == '-' && argv[i][1] != '\0') {
+			i += text_starts(argv[i], "--") && takes_next(argv[i]);
+		} else if (*ret_command == NULL) {
+			*ret_command = cli_command(argv[i]);
+			if (*ret_command == NULL || !(*ret_command)->passes_on)
+				return argc;
+		} else {
+			return i + 1;
+		}
+	}
+	return argc;
+}
+
+static int parse_options(int argc, char **argv, const struct cli_command *command, struct cli *cli,
+			 unsigned *ret_bits, struct fail *fail)
 {
 	struct option long_options[OPTIONS_MOST];
 	char short_options[OPTIONS_MOST];
@@ -340,7 +406,7 @@ static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_b
 			return fail_hint(fail, "gpuvm help");
 		}
 		if (option == NULL)
-			return optopt > 0 && optopt < 256 ? unknown_letter(optopt, fail)
+			return optopt > 0 && optopt < 256 ? unknown_letter(optopt, command, fail)
 							  : unknown_option(argv[optind - 1], fail);
 		*ret_bits |= option->bit;
 		if (take_value(option, optarg, cli, fail) < 0)
@@ -351,9 +417,11 @@ static int parse_options(int argc, char **argv, struct cli *cli, unsigned *ret_b
 
 int cli_parse(int argc, char **argv, struct cli *cli, struct fail *fail)
 {
+	const struct cli_command *command = NULL;
+	int own = own_words(argc, argv, &command);
 	unsigned bits = 0;
 
-	if (parse_options(argc, argv, cli, &bits, fail) < 0)
+	if (parse_options(own, argv, command, cli, &bits, fail) < 0)
 		return -1;
 	if (optind >= argc)
 		return 0;

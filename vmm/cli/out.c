@@ -79,6 +79,11 @@ void out_line(const char *format, ...)
 	putchar('\n');
 }
 
+bool out_bytes(const char *bytes, size_t count)
+{
+	return fwrite(bytes, 1, count, stdout) == count && fflush(stdout) == 0;
+}
+
 void out_heading(const char *text)
 {
 	bool bold = has_colour(STDOUT_FILENO);

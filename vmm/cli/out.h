@@ -25,6 +25,9 @@ void out_table(const struct out_column *columns, size_t count, const json_t *row
 /* One line. */
 void out_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Bytes as they are, at once. Returns whether somebody still takes them. */
+bool out_bytes(const char *bytes, size_t count);
+
 /* A heading: bold on a terminal. */
 void out_heading(const char *text);
 

@@ -39,9 +39,10 @@ static json_t *show_json(const struct vm_view *view, const struct usage_vm *vm)
 	CLEANUP(text) char *cpus = machine_cpus_format(vm->guest->vcpu_cpus);
 	CLEANUP(text) char *file = pending_file(vm->guest);
 	CLEANUP(text) char *word = text_shell(vm->domain->name);
+	CLEANUP(text) char *uri = view->uri == NULL ? NULL : text_shell(view->uri);
 	CLEANUP(text)
-	char *console = text_format("virsh -c %s console %s",
-				    view->uri == NULL ? HV_URI_DEFAULT : view->uri, word);
+	char *console = uri == NULL ? text_format("gpuvm console %s", word)
+				    : text_format("gpuvm console --connect %s %s", uri, word);
 
 	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
 	json_object_set_new(result, "spec", out_text_or_null(file));
@@ -85,6 +86,7 @@ static void print(const json_t *vm)
 		out_line("%-8s %s  %s, node %s, driver %s", i == 0 ? "Devices" : "", address, name,
 			 node, driver);
 	}
+	print_member(vm, "Address", "address");
 	print_member(vm, "Console", "console");
 	print_member(vm, "Log", "serial_log");
 	json_array_foreach(json_object_get(vm, "notes"), i, item)

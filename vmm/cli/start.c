@@ -21,15 +21,18 @@ static void progress(void *data, const char *step, const char *says)
 		out_progress(says);
 }
 
-static char *console_command(const struct cli *cli, const char *name)
+/* gpuvm's @verb for @name, on the same daemon. The caller frees. */
+static char *command_of(const struct cli *cli, const char *verb, const char *name)
 {
-	return text_format("virsh -c %s console %s", cli->uri == NULL ? HV_URI_DEFAULT : cli->uri,
-			   name);
+	CLEANUP(text) char *uri = cli->uri == NULL ? NULL : text_shell(cli->uri);
+
+	return uri == NULL ? text_format("gpuvm %s %s", verb, name)
+			   : text_format("gpuvm %s --connect %s %s", verb, uri, name);
 }
 
 static json_t *started_json(const struct cli *cli, const struct launch *launch)
 {
-	CLEANUP(text) char *console = console_command(cli, launch->spec->name);
+	CLEANUP(text) char *console = command_of(cli, "console", launch->spec->name);
 	json_t *result = launch->placement == NULL ? json_object() : result_plan(launch);
 
 	json_object_set_new(result, "name", json_string(launch->spec->name));
@@ -47,7 +50,7 @@ static json_t *started_json(const struct cli *cli, const struct launch *launch)
 static void print_started(const struct cli *cli, const struct launch *launch)
 {
 	const char *name = launch->spec->name;
-	CLEANUP(text) char *console = console_command(cli, name);
+	CLEANUP(text) char *console = command_of(cli, "console", name);
 	CLEANUP(text) char *gpus = NULL;
 
 	if (launch->outcome == LAUNCH_WAS_RUNNING) {
@@ -60,10 +63,12 @@ static void print_started(const struct cli *cli, const struct launch *launch)
 			 name, gpus, launch->seconds_total,
 			 launch->seconds_total - launch->seconds_create, launch->seconds_create);
 	}
-	out_line("  get in:  %s   (leave with Ctrl-])", console);
-	if (launch->spec->network == SPEC_NETWORK_LIBVIRT)
-		out_line("  address: virsh -c %s domifaddr %s   (once the guest has asked for one)",
-			 cli->uri == NULL ? HV_URI_DEFAULT : cli->uri, name);
+	out_line("  get in:  %s   (leave with Ctrl + ])", console);
+	if (launch->spec->network != SPEC_NETWORK_NONE) {
+		CLEANUP(text) char *ssh = command_of(cli, "ssh", name);
+
+		out_line("           %s   (once the guest has an address)", ssh);
+	}
 	out_line("  look:    gpuvm show %s", name);
 	out_line("  stop:    gpuvm stop %s", name);
 }
