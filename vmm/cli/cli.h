@@ -17,12 +17,13 @@ enum cli_option_bit {
 	CLI_TIMEOUT = 1 << 3,
 	CLI_AUTOSTART = 1 << 4,
 	CLI_REASON = 1 << 5,
-	CLI_INIT = 1 << 16, /* what init could ask */
 	CLI_DISKS = 1 << 6,
 	CLI_QEMU = 1 << 7,
 	CLI_LINES = 1 << 8,
 	CLI_FOLLOW = 1 << 9,
 	CLI_RAW = 1 << 10,
+	CLI_WAIT = 1 << 11,
+	CLI_INIT = 1 << 12, /* what init could ask */
 };
 
 enum cli_option_type {
@@ -51,7 +52,7 @@ struct cli {
 	const char *word;                  /* the command as typed */
 	char **args;                       /* behind it */
 	size_t arg_count;
-	bool help, version, json, xml, force, all, autostart, disks, qemu, follow, raw;
+	bool help, version, json, xml, force, all, autostart, disks, wait, qemu, follow, raw;
 	const char *root_directory, *uri, *reason;
 	unsigned timeout_s, lines; /* 0: not given */
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;

@@ -154,7 +154,8 @@ static int no_address(const struct inside *inside, struct fail *fail)
 	fail_add(fail, FAIL_BUSY, "no address of VM \"%s\" is known", inside->name);
 	fail_cause(fail, "no DHCP lease, no guest agent and no ARP entry tells one for %s",
 		   inside->guest->mac);
-	return fail_hint(fail, "it may still boot: gpuvm log %s", inside->word);
+	return fail_hint(fail, "it may still boot: gpuvm start --wait %s; or see: gpuvm log %s",
+			 inside->word, inside->word);
 }
 
 /* What the user says stands first: ssh takes the first value that it gets (ssh_config(5)). */

@@ -11,7 +11,11 @@
 #include "vmm/cli/result.h"
 #include "vmm/guest.h"
 #include "vmm/launch.h"
+#include "vmm/log.h"
 #include "vmm/owner.h"
+#include "vmm/wait.h"
+
+#define LAST_LINES 15 /* of the console, when the guest does not answer */
 
 static void progress(void *data, const char *step, const char *says)
 {
@@ -73,6 +77,100 @@ static void print_started(const struct cli *cli, const struct launch *launch)
 	out_line("  stop:    gpuvm stop %s", name);
 }
 
+static struct wait_size size_of(const struct launch *launch)
+{
+	const struct usage_vm *vm = usage_vm(launch->usage, launch->spec->name);
+	struct wait_size size = { .memory_bytes = launch->spec->memory_bytes };
+
+	if (launch->placement == NULL) { /* it ran already; of its GPUs no more is known here */
+		size.gpu_count = vm == NULL ? 0 : (unsigned)vm->guest->hostdev_count;
+		return size;
+	}
+	size.gpu_count = (unsigned)launch->placement->gpu_count;
+	for (size_t i = 0; i < launch->placement->gpu_count; i++)
+		size.bar_bytes += gpu_bar64_bytes(launch->placement->gpus[i].gpu);
+	return size;
+}
+
+/* The line counts the seconds itself. */
+static void tell_wait(void *data, const struct wait *wait, unsigned timeout_s, bool is_new)
+{
+	CLEANUP(text) char *words = wait_words(wait);
+	CLEANUP(text)
+	char *line = text_format("waiting for the guest, %u s at most: %s", timeout_s, words);
+
+	(void)data;
+	if (is_new)
+		out_progress(line);
+}
+
+static const char *cloud_init_name(enum wait_cloud_init state)
+{
+	static const char *const names[] = {
+		[WAIT_CLOUD_INIT_UNKNOWN] = NULL,      [WAIT_CLOUD_INIT_NONE] = "none",
+		[WAIT_CLOUD_INIT_RUNNING] = "running", [WAIT_CLOUD_INIT_DONE] = "done",
+		[WAIT_CLOUD_INIT_FAILED] = "failed",
+	};
+
+	return names[state];
+}
+
+static json_t *wait_json(const struct wait *wait)
+{
+	return json_pack("{s:f, s:b, s:b, s:o, s:b, s:o, s:b}", "seconds", wait->seconds, "console",
+			 wait->has_written, "agent", wait->has_agent, "cloud_init",
+			 out_text_or_null(cloud_init_name(wait->cloud_init)), "ssh", wait->has_ssh,
+			 "address", out_text_or_null(wait->has_address ? wait->address.text : NULL),
+			 "is_guess", wait->is_guess);
+}
+
+static void print_waited(const struct wait *wait, const char *name)
+{
+	CLEANUP(text) char *words = wait_words(wait);
+
+	if (wait->is_guess)
+		out_line(
+			"VM \"%s\" wrote on its console and has been quiet for %d s. Without agent and "
+			"network nobody can tell whether it is up.",
+			name, WAIT_QUIET_S);
+	else
+		out_line("VM \"%s\" answers after %.0f s: %s.", name, wait->seconds, words);
+}
+
+static void print_last(struct launch *launch)
+{
+	CLEANUP(text)
+	char *lines = log_last(launch->hv, NULL, launch->spec->name, LOG_SERIAL, LAST_LINES);
+
+	if (lines != NULL)
+		out_note("The last lines of its console:\n%s", lines);
+}
+
+/* Until the guest answers; @result, which may be NULL, gets "wait". */
+static int wait_for(const struct cli *cli, struct launch *launch, json_t *result, struct fail *fail)
+{
+	struct wait_size size = size_of(launch);
+	struct wait_options options = { .timeout_s = cli->timeout_s > 0 ? cli->timeout_s
+									: wait_timeout_s(&size),
+					.was_running = launch->outcome == LAUNCH_WAS_RUNNING,
+					.progress = cli->json ? NULL : tell_wait };
+	struct wait wait;
+	int code = wait_for_guest(launch->hv, launch->uuid, launch->spec->name, &options, &wait,
+				  fail);
+
+	out_progress_end();
+	if (code < 0) {
+		if (!cli->json)
+			print_last(launch);
+		return -1;
+	}
+	if (result == NULL)
+		print_waited(&wait, launch->spec->name);
+	else
+		json_object_set_new(result, "wait", wait_json(&wait));
+	return 0;
+}
+
 static int start_one(const struct cli *cli, const char *target, bool at_boot, json_t **ret_json,
 		     struct fail *fail)
 {
@@ -95,7 +193,14 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 		print_started(cli, launch);
 		result_note_not_checked(launch);
 	}
-	return 0;
+	if (!cli->wait)
+		return 0;
+	code = wait_for(cli, launch, *ret_json, fail);
+	if (code < 0) {
+		json_decref(*ret_json);
+		*ret_json = NULL;
+	}
+	return code;
 }
 
 /* At boot one VM that cannot start must not keep the others from it; the first failure is the exit code. */
@@ -138,6 +243,14 @@ int start_run(const struct cli *cli, struct fail *fail)
 
 	if (cli->autostart == (cli->arg_count == 1)) {
 		fail_add(fail, FAIL_USAGE, "gpuvm start needs %s", cli->command->arguments);
+		return fail_hint(fail, "gpuvm help start");
+	}
+	if (cli->autostart && cli->wait) {
+		fail_add(fail, FAIL_USAGE, "gpuvm start --wait is for one VM, not for --autostart");
+		return fail_hint(fail, "gpuvm help start");
+	}
+	if (cli->timeout_s > 0 && !cli->wait) {
+		fail_add(fail, FAIL_USAGE, "gpuvm start --timeout needs --wait");
 		return fail_hint(fail, "gpuvm help start");
 	}
 	if (cli->autostart) {
