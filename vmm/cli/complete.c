@@ -41,7 +41,10 @@ static void offer_values(const struct complete *on, const char *arguments)
 
 	for (char *word = strtok_r(copy, "[]|.", &rest); word != NULL;
 	     word = strtok_r(NULL, "[]|.", &rest))
-		if (!complete_values(on, word) && islower((unsigned char)*word))
+		/* Files come with their folders. */
+		if (text_equal(word, "DIR") && strstr(arguments, "FILE") != NULL)
+			continue;
+		else if (!complete_values(on, word) && islower((unsigned char)*word))
 			complete_offer(on, word, NULL);
 }
 
