@@ -55,7 +55,7 @@ static void help_all(void)
 	out_heading("Options");
 	help_options(NULL);
 	out_line("%s", "");
-	out_line("First: gpuvm gpus   then: gpuvm help spec   then: gpuvm start FILE.ini");
+	out_line("First: gpuvm gpus   then: gpuvm init NAME   then: gpuvm start NAME.ini");
 }
 
 static void help_command(const struct cli_command *command)

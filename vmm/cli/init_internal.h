@@ -30,6 +30,9 @@ struct init {
 	char *path; /* of the spec; "-": standard output */
 };
 
+/* Fills init.images. */
+void init_find_images(struct init *init);
+
 /* Sets [gpu] by @text: PCI addresses, else words. FAIL_USAGE. */
 int init_set_gpu(struct init *init, const char *text, bool is_given, struct fail *fail);
 
