@@ -72,17 +72,21 @@ static const struct gpu *gpu_of(const struct gpu_list *list, const struct device
 	return NULL;
 }
 
+bool gpu_driver_is_vfio(const char *driver)
+{
+	size_t length = strlen(driver);
+
+	/* vendors' variants: nvgrace-gpu-vfio-pci, mlx5_vfio_pci */
+	return text_starts(driver, "vfio-") ||
+	       (length > 8 && (text_equal(driver + length - 8, "vfio-pci") ||
+			       text_equal(driver + length - 8, "vfio_pci")));
+}
+
 static bool is_on_vfio(const struct device *device)
 {
 	const char *driver = device->driver;
-	size_t length;
 
-	if (driver == NULL || text_starts(driver, "vfio-") || text_equal(driver, "pci-stub"))
-		return true;
-	/* vendors' variants: nvgrace-gpu-vfio-pci, mlx5_vfio_pci */
-	length = strlen(driver);
-	return length > 8 && (text_equal(driver + length - 8, "vfio-pci") ||
-			      text_equal(driver + length - 8, "vfio_pci"));
+	return driver == NULL || text_equal(driver, "pci-stub") || gpu_driver_is_vfio(driver);
 }
 
 static enum gpu_member_role role_of(const struct gpu_list *list, const struct gpu *gpu,

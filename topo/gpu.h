@@ -55,6 +55,9 @@ struct gpu {
 /* Whether @device is by its class a GPU, or one of the functions of one that show something. */
 bool gpu_is_function(const struct device *device);
 
+/* Whether @driver, a kernel driver's name, gives functions to VMs: vfio-pci, or a vendor's variant of it. */
+bool gpu_driver_is_vfio(const char *driver);
+
 struct gpu_list {
 	struct gpu *gpus; /* sorted by address */
 	size_t count;

@@ -156,3 +156,18 @@ int64_t process_started_at(const struct root *root, const struct process *proces
 	return boot < 0 ? -1
 			: boot + (int64_t)(process->started_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 }
+
+bool process_has_option(const struct root *root, pid_t pid, const char *option, const char *value)
+{
+	size_t length = 0;
+	CLEANUP(text) char *line = root_bytes(root, &length, "/proc/%d/cmdline", (int)pid);
+	bool is_next = false;
+
+	for (const char *word = line; word != NULL && word < line + length;
+	     word += strlen(word) + 1) {
+		if (is_next && text_equal(word, value))
+			return true;
+		is_next = text_equal(word, option);
+	}
+	return false;
+}

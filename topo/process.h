@@ -34,6 +34,12 @@ CLEANUP_DEFINE(process_list, struct process_list, process_list_free)
 /* The real user id of process @pid, or (uid_t)-1. */
 uid_t process_uid(const struct root *root, pid_t pid);
 
+/*
+ * Whether process @pid was called with @option and then @value behind it ("-uuid", "8d0c..."). False too where
+ * /proc hides it. Source: proc_pid_cmdline(5), which every user may read.
+ */
+bool process_has_option(const struct root *root, pid_t pid, const char *option, const char *value);
+
 /* When @process began, in seconds since 1970, rounded down; -1: unknown. */
 int64_t process_started_at(const struct root *root, const struct process *process);
 
