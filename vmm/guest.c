@@ -22,9 +22,6 @@ enum {
 	MOST_XML_BYTES = 16 << 20, /* libvirt's own limit for a string is 4 MiB */
 };
 
-CLEANUP_DEFINE(document, xmlDoc, xmlFreeDoc)
-CLEANUP_DEFINE(context, xmlXPathContext, xmlXPathFreeContext)
-
 static int unreadable(struct fail *fail, const struct guest *guest, const char *what,
 		      const char *value)
 {
@@ -89,8 +86,7 @@ int guest_read_unsigned(const char *text, unsigned *ret)
 	return 0;
 }
 
-/* libvirt's own reading: decimal, or hexadecimal with 0x; 0 if absent. */
-static int read_part(xmlNode *address, const char *name, unsigned long most, unsigned *ret)
+int guest_read_part(xmlNode *address, const char *name, unsigned long most, unsigned *ret)
 {
 	CLEANUP(text) char *text = guest_attribute(address, name);
 	char *end = NULL;
@@ -111,10 +107,10 @@ static int add_hostdev(struct guest *guest, xmlNode *address)
 {
 	unsigned domain, bus, slot, function;
 
-	if (read_part(address, "domain", 0xfffff, &domain) < 0 ||
-	    read_part(address, "bus", 0xff, &bus) < 0 ||
-	    read_part(address, "slot", 0x1f, &slot) < 0 ||
-	    read_part(address, "function", 7, &function) < 0)
+	if (guest_read_part(address, "domain", 0xfffff, &domain) < 0 ||
+	    guest_read_part(address, "bus", 0xff, &bus) < 0 ||
+	    guest_read_part(address, "slot", 0x1f, &slot) < 0 ||
+	    guest_read_part(address, "function", 7, &function) < 0)
 		return -1;
 	snprintf(*MEM_APPEND(guest->hostdevs, guest->hostdev_count), DEVICE_ADDRESS_BYTES,
 		 "%04x:%02x:%02x.%x", domain, bus, slot, function);
@@ -200,13 +196,20 @@ static enum guest_agent read_agent(xmlXPathContext *context)
 	return text_equal(state, "connected") ? GUEST_AGENT_OPEN : GUEST_AGENT_CLOSED;
 }
 
-static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
+xmlXPathContext *guest_context(xmlDoc *document)
 {
-	CLEANUP(context) xmlXPathContext *context = xmlXPathNewContext(document);
+	xmlXPathContext *context = xmlXPathNewContext(document);
 
 	if (context == NULL ||
 	    xmlXPathRegisterNs(context, BAD_CAST "g", BAD_CAST DOMXML_NAMESPACE) != 0)
 		abort();
+	return context;
+}
+
+static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
+{
+	CLEANUP(context) xmlXPathContext *context = guest_context(document);
+
 	guest->name = guest_text_at(context, "/domain/name");
 	guest->uuid = guest_text_at(context, "/domain/uuid");
 	if (guest->name == NULL || *guest->name == '\0')
@@ -226,22 +229,33 @@ bool guest_may_have_hostdevs(const char *xml)
 	return strstr(xml, "hostdev") != NULL;
 }
 
-int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail)
+xmlDoc *guest_document(const char *xml, const char **ret_problem)
 {
-	CLEANUP(guest) struct guest *guest = mem_alloc(1, sizeof *guest);
 	CLEANUP(document) xmlDoc *document = NULL;
 	size_t length = strlen(xml);
 
-	guest->vcpu_cpus = hwloc_bitmap_alloc();
+	*ret_problem = "it is too large";
 	if (length > MOST_XML_BYTES)
-		return unreadable(fail, guest, "it is too large", "");
+		return NULL;
+	*ret_problem = "it is not well-formed";
 	document = xmlReadMemory(xml, (int)length, NULL, "UTF-8",
 				 XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	if (document == NULL)
-		return unreadable(fail, guest, "it is not well-formed", "");
+		return NULL;
 	/* libvirt writes none. Without one there are no entities to blow up. */
-	if (document->intSubset != NULL)
-		return unreadable(fail, guest, "it has a document type", "");
+	*ret_problem = "it has a document type";
+	return document->intSubset != NULL ? NULL : STEAL(document);
+}
+
+int guest_parse(const char *xml, struct guest **ret_guest, struct fail *fail)
+{
+	CLEANUP(guest) struct guest *guest = mem_alloc(1, sizeof *guest);
+	const char *problem;
+	CLEANUP(document) xmlDoc *document = guest_document(xml, &problem);
+
+	guest->vcpu_cpus = hwloc_bitmap_alloc();
+	if (document == NULL)
+		return unreadable(fail, guest, problem, "");
 	if (read_guest(guest, document, fail) < 0)
 		return -1;
 	*ret_guest = STEAL(guest);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include <libxml/tree.h>
 #include <libxml/xpath.h>
 
 #include "vmm/base/cleanup.h"
@@ -15,7 +16,15 @@ enum {
 	GUEST_MOST_NAME = 64, /* bytes of a user's or driver's name, to be shown */
 };
 
+CLEANUP_DEFINE(document, xmlDoc, xmlFreeDoc)
+CLEANUP_DEFINE(context, xmlXPathContext, xmlXPathFreeContext)
 CLEANUP_DEFINE(found, xmlXPathObject, xmlXPathFreeObject)
+
+/* The document of a domain's XML; NULL, and what is wrong with it, if it is none. The caller frees. */
+xmlDoc *guest_document(const char *xml, const char **ret_problem);
+
+/* For paths in @document. Never NULL. The caller frees. */
+xmlXPathContext *guest_context(xmlDoc *document);
 
 /*
  * The nodes that @path names; namespace prefix g is gpuvm's. Never NULL. Paths are constants that do
@@ -29,6 +38,10 @@ char *guest_text_at(xmlXPathContext *context, const char *path);
 
 /* The value of an attribute without namespace, or NULL. The caller frees. */
 char *guest_attribute(xmlNode *node, const char *name);
+
+/* A part of a PCI address, as libvirt reads it: decimal, or hexadecimal with 0x; 0 if absent. Returns -1 if it is
+ * malformed or above @most. */
+int guest_read_part(xmlNode *address, const char *name, unsigned long most, unsigned *ret);
 
 /* Decimal and nothing else. Returns -1 otherwise. */
 int guest_read_unsigned(const char *text, unsigned *ret);
