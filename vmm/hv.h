@@ -8,6 +8,7 @@
 #ifndef GPUVM_VMM_HV_H
 #define GPUVM_VMM_HV_H
 
+#include <hwloc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -90,6 +91,13 @@ const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const 
  * RSS). 0 if libvirt does not tell. Can wait for another job of that domain.
  */
 uint64_t hv_resident_bytes(struct hv *hv, const char *uuid);
+
+/*
+ * The CPUs (os indexes) that each of the first @vcpus vCPUs of the active domain @uuid may run on, as the kernel
+ * has it (virDomainGetVcpus). Returns for how many, 0 if libvirt does not tell. The caller frees the bitmaps and the
+ * array.
+ */
+size_t hv_vcpu_affinity(struct hv *hv, const char *uuid, unsigned vcpus, hwloc_bitmap_t **ret_cpus);
 
 /* Defines or redefines. Not checked against libvirt's schema, which costs more than all of gpuvm's own work: the
  * tests do that for every shape of domain. */

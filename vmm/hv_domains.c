@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,4 +209,34 @@ uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)
 		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS)
 			return (uint64_t)stats[i].val * SIZE_KIB;
 	return 0;
+}
+
+static hwloc_bitmap_t bitmap_of(const unsigned char *map, int bytes)
+{
+	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+
+	for (unsigned cpu = 0; cpu < (unsigned)bytes * 8; cpu++)
+		if (VIR_CPU_USED(map, cpu))
+			hwloc_bitmap_set(cpus, cpu);
+	return cpus;
+}
+
+size_t hv_vcpu_affinity(struct hv *hv, const char *uuid, unsigned vcpus, hwloc_bitmap_t **ret_cpus)
+{
+	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	int host_cpus = virNodeGetCPUMap(hv->connection, NULL, NULL, 0);
+	int bytes = host_cpus <= 0 ? 0 : (int)VIR_CPU_MAPLEN((unsigned)host_cpus);
+	virVcpuInfoPtr info = mem_alloc(vcpus, sizeof *info);
+	unsigned char *maps = mem_alloc((size_t)vcpus * (size_t)bytes, 1);
+	size_t count = 0;
+	int told = domain == NULL || bytes == 0 || vcpus > INT_MAX
+			   ? 0
+			   : virDomainGetVcpus(domain, info, (int)vcpus, maps, bytes);
+
+	*ret_cpus = NULL;
+	for (int i = 0; i < told; i++)
+		*MEM_APPEND(*ret_cpus, count) = bitmap_of(maps + (size_t)i * (size_t)bytes, bytes);
+	free(info);
+	free(maps);
+	return count;
 }

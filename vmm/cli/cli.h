@@ -24,6 +24,7 @@ enum cli_option_bit {
 	CLI_RAW = 1 << 10,
 	CLI_WAIT = 1 << 11,
 	CLI_INIT = 1 << 12, /* what init could ask */
+	CLI_HOST_ONLY = 1 << 13,
 };
 
 enum cli_option_type {
@@ -56,6 +57,8 @@ struct cli {
 	const char *root_directory, *uri, *reason;
 	unsigned timeout_s, lines; /* 0: not given */
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;
+	bool host_only;
+	bool *failure_is_told; /* to be set if the result printed with --json has the failure in it */
 };
 
 struct cli_command {
@@ -105,6 +108,7 @@ int init_run(const struct cli *cli, struct fail *fail);
 int complete_run(const struct cli *cli, struct fail *fail);
 int parse_run(const struct cli *cli, struct fail *fail);
 int man_run(const struct cli *cli, struct fail *fail);
+int verify_run(const struct cli *cli, struct fail *fail);
 int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 
