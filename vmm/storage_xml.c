@@ -17,9 +17,6 @@ enum {
 	MOST_XML_BYTES = 1 << 20, /* of one pool or volume, which has none of its volumes in it */
 };
 
-CLEANUP_DEFINE(document, xmlDoc, xmlFreeDoc)
-CLEANUP_DEFINE(context, xmlXPathContext, xmlXPathFreeContext)
-
 /* A document whose root is @name. The caller frees it. */
 static xmlNodePtr new_root(const char *name)
 {
