@@ -8,8 +8,11 @@ lab_cache=${GPUVM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gpuvm}/lab
 # The running lab: its process, what it shares with the server, its logs.
 lab_run=$lab_cache/run
 
+# Whose words they are; others' tests use this file too.
+speaker=${speaker:-lab}
+
 say() {
-	printf '%s\n' "lab: $*" >&2
+	printf '%s\n' "$speaker: $*" >&2
 }
 
 die() {
@@ -30,7 +33,7 @@ step() {
 	local text=$1 log start=$SECONDS rc=0
 	shift
 	log=$(mktemp)
-	printf 'lab: %s ... ' "$text" >&2
+	printf '%s: %s ... ' "$speaker" "$text" >&2
 	"$@" >"$log" 2>&1 || rc=$?
 	if [ "$rc" -eq 0 ]; then
 		printf '%d s\n' $((SECONDS - start)) >&2
