@@ -7,6 +7,7 @@
 #include "vmm/hv_storage.h"
 #include "vmm/launch_internal.h"
 #include "vmm/seed_read.h"
+#include "vmm/share.h"
 
 /* What gpuvm recorded of the VM as it is defined; NULL: it is not, or is not gpuvm's. */
 static const struct guest *before(const struct launch *launch)
@@ -148,6 +149,26 @@ static int write_volume(struct launch *launch, const unsigned char *bytes, size_
 				       length, fail);
 }
 
+/* The image with the spec's shares in its fstab. */
+static int make_image(const struct launch *launch, unsigned char **ret_bytes, size_t *ret_length,
+		      struct fail *fail)
+{
+	const struct spec *spec = launch->spec;
+	struct seed_mount *mounts = mem_alloc(spec->share_count + 1, sizeof *mounts);
+	int result;
+
+	for (size_t i = 0; i < spec->share_count; i++)
+		mounts[i] = (struct seed_mount){ .tag = spec->shares[i].target,
+						 .path = share_mount_point(&spec->shares[i]),
+						 .read_only = spec->shares[i].readonly };
+	result = seed_image(launch->seed, launch->uuid, mounts, spec->share_count, ret_bytes,
+			    ret_length, fail);
+	for (size_t i = 0; i < spec->share_count; i++)
+		free((char *)mounts[i].path);
+	free(mounts);
+	return result;
+}
+
 int launch_seed_write(struct launch *launch, struct fail *fail)
 {
 	unsigned char *bytes = NULL;
@@ -156,7 +177,7 @@ int launch_seed_write(struct launch *launch, struct fail *fail)
 
 	if (launch->seed == NULL)
 		return 0;
-	if (seed_image(launch->seed, launch->uuid, NULL, 0, &bytes, &length, fail) < 0)
+	if (make_image(launch, &bytes, &length, fail) < 0)
 		return -1;
 	result = write_volume(launch, bytes, length, fail);
 	free(bytes);
