@@ -183,6 +183,8 @@ char *log_printable(const char *line, size_t length)
 	char *text = mem_alloc(length * 4 + 1, 1);
 	size_t used = 0;
 
+	while (length > 0 && line[length - 1] == '\r')
+		length--;
 	for (size_t i = 0; i < length;) {
 		CLEANUP(text) char *part = NULL;
 		CLEANUP(text) char *safe = NULL;
@@ -224,9 +226,7 @@ char *log_last(struct hv *hv, const char *directory, const char *name, enum log_
 		size_t length = end == NULL ? count - i : (size_t)(end - (bytes + i));
 		CLEANUP(text) char *line = NULL;
 
-		line = log_printable(bytes + i, length > 0 && bytes[i + length - 1] == '\r'
-							? length - 1
-							: length);
+		line = log_printable(bytes + i, length);
 		text_join(&text, "\n", line);
 		i += length + 1;
 	}

@@ -43,7 +43,7 @@ int log_tail(struct log *log, unsigned lines, uint64_t *ret_offset, struct fail 
 
 /*
  * The @length bytes of one line safe to print: terminals' sequences for colours, cursor and titles (ECMA-48 CSI and OSC)
- * left out, tabs kept, all else as text_printable() has it. The caller frees.
+ * and carriage returns at its end left out, tabs kept, all else as text_printable() has it. The caller frees.
  */
 char *log_printable(const char *line, size_t length);
 

@@ -304,6 +304,7 @@ static void a_guest_does_not_steer_the_terminal(void **state)
 		  "2J",
 		  4, "\\xc2\\x9b2J" },
 		{ "gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f" },
+		{ "a\rb\r\r", 5, "a\\x0db" },
 		{ "", 0, "" },
 	};
 
