@@ -12,8 +12,8 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
-#include "vmm/domxml_pool.h"
 #include "vmm/hv_internal.h"
+#include "vmm/storage_xml.h"
 
 #define POOL_PREFIX "gpuvm-log-" /* and the process id of who made it */
 
@@ -57,7 +57,7 @@ static void pause_ms(unsigned ms)
 static bool attach(struct hv_log *log)
 {
 	CLEANUP(text) char *name = text_format(POOL_PREFIX "%ld", (long)getpid());
-	CLEANUP(text) char *xml = domxml_pool(name, log->directory);
+	CLEANUP(text) char *xml = storage_xml_pool(name, log->directory);
 
 	log->pool = virStoragePoolCreateXML(log->connection, xml, 0);
 	log->is_own = log->pool != NULL;

@@ -171,6 +171,17 @@ static bool may_do_without(const struct spec_cloud_init *wish)
 	return wish->user_data != NULL && wish->user == NULL && wish->ssh_key_line == 0;
 }
 
+const char *seed_account(const struct spec *spec, const char *owner)
+{
+	const struct spec_cloud_init *wish = &spec->cloud_init;
+
+	if (!wish->is_written || wish->ssh_key == SPEC_SSH_KEY_NONE || may_do_without(wish))
+		return NULL;
+	if (wish->user != NULL)
+		return wish->user;
+	return owner != NULL && spec_login_is_valid(owner) ? owner : NULL;
+}
+
 static int name_user(struct seed *seed, const struct seed_caller *caller, struct fail *fail)
 {
 	const struct spec *spec = seed->spec;

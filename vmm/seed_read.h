@@ -24,6 +24,12 @@ struct seed_caller {
 int seed_read(const struct spec *spec, const struct seed_caller *caller, struct seed **ret_seed,
 	      struct fail *fail);
 
+/*
+ * The account that a VM of @spec, started by @owner, was given, or NULL: none, or the user's own file made it. Borrows
+ * from both.
+ */
+const char *seed_account(const struct spec *spec, const char *owner);
+
 /* The host's name for a VM called @name: every - . _ that no host's name can have is a -, or left out. The caller frees. */
 char *seed_hostname(const char *name);
 

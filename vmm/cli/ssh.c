@@ -12,6 +12,7 @@
 #include "vmm/base/text.h"
 #include "vmm/cli/cli.h"
 #include "vmm/inside.h"
+#include "vmm/seed_read.h"
 
 /* ssh's options that have an argument (ssh(1), OpenSSH 9.2 and 9.9). */
 #define WITH_ARGUMENT "BbcDEeFIiJLlmOopPQRSWw"
@@ -137,11 +138,18 @@ static int add_host_key(struct words *words, const char *uuid, struct fail *fail
 	return 0;
 }
 
-/* Whom the guest's first boot made an account for; NULL: unknown, ssh decides. */
-static const char *user_of(const struct guest *guest)
+/* Whom the guest's first boot made an account for; NULL: unknown, ssh decides. The caller frees. */
+static char *user_of(const struct guest *guest)
 {
-	(void)guest;
-	return NULL;
+	CLEANUP(spec) struct spec *spec = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	const char *account;
+
+	if (guest->spec_text == NULL ||
+	    spec_parse(guest->spec_file, guest->spec_directory, guest->spec_text, &spec, &fail) < 0)
+		return NULL;
+	account = seed_account(spec, guest->user);
+	return account == NULL ? NULL : mem_strdup(account);
 }
 
 static int no_address(const struct inside *inside, struct fail *fail)
@@ -165,7 +173,7 @@ static int make_words(const struct cli *cli, const struct inside *inside,
 	char *const *rest = cli->args + 1;
 	size_t count = cli->arg_count - 1;
 	size_t options = option_count(rest, count);
-	const char *user = user_of(inside->guest);
+	CLEANUP(text) char *user = user_of(inside->guest);
 
 	add(words, mem_strdup("ssh"));
 	for (size_t i = 0; i < options; i++)
