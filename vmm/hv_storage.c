@@ -217,11 +217,16 @@ static int read_volume(virStorageVolPtr from, const char *pool, struct hv_volume
 		       struct fail *fail)
 {
 	CLEANUP(hv_volume) struct hv_volume *volume = mem_alloc(1, sizeof *volume);
+	CLEANUP(text) char *name = mem_strdup(virStorageVolGetName(from));
 	CLEANUP(text) char *xml = virStorageVolGetXMLDesc(from, 0);
 
+	/* Its file is gone, and the pool was not looked at since. */
+	if (xml == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL) {
+		*ret_volume = NULL;
+		return 0;
+	}
 	if (xml == NULL)
-		return fail_about(fail, "libvirt does not tell about volume",
-				  virStorageVolGetName(from));
+		return fail_about(fail, "libvirt does not tell about volume", name);
 	volume->pool = mem_strdup(pool);
 	if (storage_xml_read_volume(xml, volume, fail) < 0)
 		return -1;
