@@ -224,10 +224,12 @@ static const char *const local[] = {
 
 /* Those that no start and no stop makes: they change nothing on the host. */
 static const char *const elsewhere[] = {
+	"virDomainGetVcpus",
 	"virDomainInterfaceAddresses",
 	"virDomainInterfaceFree",
 	"virDomainOpenConsole",
 	"virDomainQemuAgentCommand",
+	"virNodeGetCPUMap",
 	"virStoragePoolCreateXML",
 	"virStoragePoolDestroy",
 	"virStoragePoolFree",

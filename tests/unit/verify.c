@@ -75,14 +75,16 @@ static const struct broken things[] = {
 	  "7f0 bind:0" VERIFIES_MAP(
 		  "0", "512", "2048") "7f1 bind:1 anon=262144 N0=1 N1=262143 kernelpagesize_kB=4\n",
 	  VERIFY_FAILED, "memory", "4 KiB pages 4 KiB on node 0, 1023.9 MiB on node 1" },
+	{ "more than planned, on the wrong node", "proc/4711/numa_maps",
+	  "7f0 bind:0 huge N0=512 N1=1 kernelpagesize_kB=2048\n"
+	  "7f1 bind:1" VERIFIES_MAP("1", "262144", "4"),
+	  VERIFY_FAILED, "memory", "1 GiB on node 0, 2 MiB on node 1" },
 	{ "memory that is not there", "proc/4711/numa_maps",
 	  "7f0 bind:0" VERIFIES_MAP("0", "512", "2048") "7f1 bind:1" VERIFIES_MAP("1", "200000",
 										  "4"),
 	  VERIFY_FAILED, "memory", "781.2 MiB on node 1" },
 	{ "memory that the caller may not see", "proc/4711/numa_maps", NULL, VERIFY_NOT_CHECKED,
 	  "memory", "sudo gpuvm verify train" },
-	{ "a GPU that QEMU does not have", "proc/4711/fd/20", NULL, VERIFY_FAILED, "holder",
-	  "nobody: process 4711" },
 	{ "a pid file of another time", "run/libvirt/qemu/train.pid", "812\n", VERIFY_OK, NULL,
 	  NULL },
 	{ "no pid file", "run/libvirt/qemu/train.pid", NULL, VERIFY_OK, NULL, NULL },
@@ -90,37 +92,80 @@ static const struct broken things[] = {
 	  NULL },
 };
 
-static void break_it(const struct root *root, const struct broken *thing)
+/* Puts @text into the file, NULL: removes it. */
+static void put(const struct root *root, const char *name, const char *text)
 {
-	CLEANUP(text) char *path = text_format("%s/%s", root->dir, thing->path);
+	CLEANUP(text) char *path = text_format("%s/%s", root->dir, name);
 
-	if (thing->text == NULL)
-		assert_int_equal(unlink(path), 0);
+	if (text == NULL)
+		(void)unlink(path);
 	else
-		scratch_fill(path, thing->text);
+		scratch_fill(path, text);
+}
+
+static void try_one(const struct root *root, const struct broken *thing)
+{
+	CLEANUP(verify_evidence)
+	struct verify_evidence *evidence = verifies_read(root, VERIFIES_XML);
+	CLEANUP(verify) struct verify *verify = NULL;
+
+	verifies_tell(evidence, VERIFIES_INSIDE, VERIFIES_DRIVERS);
+	verify = verify_judge_evidence(evidence);
+	if (thing->check == NULL) {
+		assert_int_equal(evidence->pid, 4711);
+		assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+		return;
+	}
+	verifies_assert(verify, thing->state, thing->check, thing->word);
+	if (thing->state != VERIFY_FAILED)
+		assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
 }
 
 static void each_thing_that_is_wrong_is_told(void **state)
 {
+	CLEANUP(root) struct root *root = verifies_open("broken");
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(things); i++) {
-		CLEANUP(root) struct root *root = verifies_open("broken");
-		CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-		CLEANUP(verify) struct verify *verify = NULL;
+		CLEANUP(text) char *before = root_bytes(root, NULL, "/%s", things[i].path);
 
-		break_it(root, &things[i]);
-		evidence = verifies_read(root, VERIFIES_XML);
-		verifies_tell(evidence, VERIFIES_INSIDE, VERIFIES_DRIVERS);
-		verify = verify_judge_evidence(evidence);
-		if (things[i].check == NULL) {
-			assert_int_equal(evidence->pid, 4711);
-			assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
-			continue;
-		}
-		verifies_assert(verify, things[i].state, things[i].check, things[i].word);
-		if (things[i].state != VERIFY_FAILED)
-			assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+		put(root, things[i].path, things[i].text);
+		try_one(root, &things[i]);
+		put(root, things[i].path, before);
 	}
+}
+
+/* What a link of /proc is cannot be put back as text. */
+static void a_gpu_that_qemu_does_not_have_is_told(void **state)
+{
+	static const struct broken thing = { .state = VERIFY_FAILED,
+					     .check = "holder",
+					     .word = "0000:17:00.0 nobody: process 4711" };
+	CLEANUP(root) struct root *root = verifies_open("nobody");
+
+	(void)state;
+	put(root, "proc/4711/fd/20", NULL);
+	try_one(root, &thing);
+}
+
+/* The kernel starts its own thread on the CPU of the first vCPU that runs. */
+static void the_kernels_thread_is_none_of_qemus(void **state)
+{
+	static const struct broken thing = { .state = VERIFY_FAILED,
+					     .check = "QEMU's threads",
+					     .word = "kvm-nx-lpage-re" };
+	CLEANUP(root) struct root *root = verifies_open("kernels");
+	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
+	CLEANUP(verify) struct verify *verify = NULL;
+
+	(void)state;
+	verifies_thread(root->dir, "4720", "kvm-nx-lpage-re", "3");
+	evidence = verifies_read(root, VERIFIES_XML);
+	evidence->host_only = true;
+	verify = verify_judge_evidence(evidence);
+	assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+	verifies_thread(root->dir, "4720", "kvm-nx-lpage-re", "0-3");
+	try_one(root, &thing);
 }
 
 static void a_gpu_on_another_driver_is_told(void **state)
@@ -264,6 +309,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vm_as_planned_is_ok),
 		cmocka_unit_test(each_thing_that_is_wrong_is_told),
+		cmocka_unit_test(a_gpu_that_qemu_does_not_have_is_told),
+		cmocka_unit_test(the_kernels_thread_is_none_of_qemus),
 		cmocka_unit_test(a_gpu_on_another_driver_is_told),
 		cmocka_unit_test(a_vendors_vfio_driver_will_do),
 		cmocka_unit_test(another_holder_is_told),
