@@ -90,7 +90,8 @@ static void check_disk(const struct spec *spec, const struct keys_part *part, st
 		fail_at(fail, spec->file, part->line);
 		fail_hint(fail, "add image = and the path of a disk image, or size = 200 GiB for a "
 				"blank disk");
-	} else if (pool != NULL && !is_there(part, "size")) {
+	} else if (pool != NULL && !is_there(part, "size") &&
+		   !text_equal(pool->text, pool->row->fallback)) {
 		keys_value_refuse(pool, fail, "a pool is where gpuvm makes disks: it needs a size");
 		fail_hint(fail, "add size = 200 GiB, or leave pool out: the image is used where "
 				"it is");
