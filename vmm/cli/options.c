@@ -11,168 +11,20 @@
 
 #define OPTIONS_MOST 64
 
-static const struct cli_option options[] = {
-	{ .name = "help",
-	  .letter = 'h',
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, help),
-	  .doc = "show help, for the command if one is given" },
-	{ .name = "version",
-	  .letter = 'V',
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, version),
-	  .doc = "show the version" },
-	{ .name = "json",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, json),
-	  .doc = "print one JSON value, for programs" },
-	{ .name = "root",
-	  .argument = "DIR|FILE",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, root_directory),
-	  .doc = "read the host from a snapshot, or a copy of its /sys and /proc" },
-	{ .name = "connect",
-	  .argument = "URI",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, uri),
-	  .doc = "libvirt's URI (default qemu:///system)" },
-	{ .name = "xml",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, xml),
-	  .bit = CLI_XML,
-	  .doc = "plan: the domain XML that start would use; topo: for lstopo -i" },
-	{ .name = "force",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, force),
-	  .bit = CLI_FORCE,
-	  .doc = "another user's VM too; stop: cut the power at the deadline; init: replace "
-		 "the file" },
-	{ .name = "all",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, all),
-	  .bit = CLI_ALL,
-	  .doc = "every running VM of yours (with --force: of everybody)" },
-	{ .name = "timeout",
-	  .argument = "SECONDS",
-	  .type = CLI_NUMBER,
-	  .offset = offsetof(struct cli, timeout_s),
-	  .bit = CLI_TIMEOUT,
-	  .most = 86400,
-	  .unit = "seconds",
-	  .doc = "how long the guest may take: to shut down or to answer (default 120); start --wait: by its size" },
-	{ .name = "reason",
-	  .argument = "TEXT",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, reason),
-	  .bit = CLI_REASON,
-	  .doc = "drain: why, for whoever asks for the GPU" },
-	{ .name = "disks",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, disks),
-	  .bit = CLI_DISKS,
-	  .doc = "the disks that gpuvm made too; images and bases stay" },
-	{ .name = "host-only",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, host_only),
-	  .bit = CLI_HOST_ONLY,
-	  .doc = "verify: do not ask the guest" },
-	{ .name = "autostart",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, autostart),
-	  .bit = CLI_AUTOSTART,
-	  .doc = "start every VM whose spec says autostart = yes (at boot)" },
-	{ .name = "gpu",
-	  .argument = "GPU",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, gpu),
-	  .bit = CLI_INIT,
-	  .doc = "init: which GPUs: addresses with commas, or words as match has them" },
-	{ .name = "count",
-	  .argument = "NUMBER",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, count),
-	  .bit = CLI_INIT,
-	  .doc = "init: how many GPUs, if words choose them" },
-	{ .name = "vcpus",
-	  .argument = "NUMBER",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, vcpus),
-	  .bit = CLI_INIT,
-	  .doc = "init: how many virtual CPUs" },
-	{ .name = "memory",
-	  .argument = "SIZE",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, memory),
-	  .bit = CLI_INIT,
-	  .doc = "init: how much memory, with a unit: 64 GiB" },
-	{ .name = "hugepages",
-	  .argument = "PAGES",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, hugepages),
-	  .bit = CLI_INIT,
-	  .doc = "init: auto, no, 2 MiB or 1 GiB" },
-	{ .name = "image",
-	  .argument = "FILE",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, image),
-	  .bit = CLI_INIT,
-	  .doc = "init: the disk image" },
-	{ .name = "output",
-	  .argument = "FILE|-",
-	  .type = CLI_TEXT,
-	  .offset = offsetof(struct cli, output),
-	  .bit = CLI_INIT,
-	  .doc = "init: where the spec goes (default NAME.ini); -: to standard output" },
-	{ .name = "wait",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, wait),
-	  .bit = CLI_WAIT,
-	  .doc = "start: until the guest answers (agent, cloud-init, ssh)" },
-	{ .name = "qemu",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, qemu),
-	  .bit = CLI_QEMU,
-	  .doc = "QEMU's own log instead of the guest's console" },
-	{ .name = "lines",
-	  .argument = "N",
-	  .type = CLI_NUMBER,
-	  .offset = offsetof(struct cli, lines),
-	  .bit = CLI_LINES,
-	  .most = 1000000,
-	  .unit = "lines",
-	  .doc = "only the last N lines" },
-	{ .name = "follow",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, follow),
-	  .bit = CLI_FOLLOW,
-	  .doc = "go on with what is added, until the VM is off" },
-	{ .name = "raw",
-	  .type = CLI_FLAG,
-	  .offset = offsetof(struct cli, raw),
-	  .bit = CLI_RAW,
-	  .doc = "bytes as they are, control characters too" },
-	{ .name = NULL },
-};
-
-const struct cli_option *cli_options(void)
-{
-	return options;
-}
-
 /* getopt's tables, made from ours; an option's value is 256 plus its row. */
 static void fill_getopt(struct option *ret_long, char *ret_short)
 {
 	size_t i = 0;
 
 	*ret_short++ = ':';
-	for (; options[i].name != NULL; i++) {
-		ret_long[i] = (struct option){ .name = options[i].name,
-					       .has_arg = options[i].argument == NULL
+	for (; cli_options()[i].name != NULL; i++) {
+		ret_long[i] = (struct option){ .name = cli_options()[i].name,
+					       .has_arg = cli_options()[i].argument == NULL
 								  ? no_argument
 								  : required_argument,
 					       .val = 256 + (int)i };
-		if (options[i].letter != 0)
-			*ret_short++ = options[i].letter;
+		if (cli_options()[i].letter != 0)
+			*ret_short++ = cli_options()[i].letter;
 	}
 	ret_long[i] = (struct option){ 0 };
 	*ret_short = '\0';
@@ -180,8 +32,8 @@ static void fill_getopt(struct option *ret_long, char *ret_short)
 
 static const struct cli_option *option_of(int value)
 {
-	for (const struct cli_option *row = options; row->name != NULL; row++)
-		if (value == 256 + (int)(row - options) ||
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++)
+		if (value == 256 + (int)(row - cli_options()) ||
 		    (row->letter != 0 && value == row->letter))
 			return row;
 	return NULL;
@@ -229,7 +81,7 @@ static int unknown_option(const char *typed, struct fail *fail)
 	const char *nearest;
 	size_t count = 0;
 
-	for (const struct cli_option *row = options; row->name != NULL; row++)
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++)
 		names[count++] = row->name;
 	names[count] = NULL;
 	nearest = text_nearest(typed + strspn(typed, "-"), names);
@@ -310,7 +162,7 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 {
 	const struct cli_command *command = cli->command;
 
-	for (const struct cli_option *row = options; row->name != NULL; row++) {
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++) {
 		if ((row->bit & bits_given) != 0 && (row->bit & command->options) == 0) {
 			fail_add(fail, FAIL_USAGE, "gpuvm %s has no option --%s", command->name,
 				 row->name);
@@ -344,7 +196,7 @@ static int refuse_abbreviations(int argc, char **argv, struct fail *fail)
 {
 	for (int i = 1; i < argc && !text_equal(argv[i], "--"); i++) {
 		CLEANUP(text) char *typed = NULL;
-		const struct cli_option *row = options;
+		const struct cli_option *row = cli_options();
 
 		if (!text_starts(argv[i], "--"))
 			continue;
@@ -365,7 +217,7 @@ static int refuse_abbreviations(int argc, char **argv, struct fail *fail)
 /* Whether @word, which begins with "--", takes the next word for its value. */
 static bool takes_next(const char *word)
 {
-	for (const struct cli_option *row = options; row->name != NULL; row++)
+	for (const struct cli_option *row = cli_options(); row->name != NULL; row++)
 		if (text_equal(row->name, word + 2))
 			return row->argument != NULL;
 	return false;
