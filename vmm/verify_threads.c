@@ -120,12 +120,15 @@ void verify_check_vcpus(const struct verify_evidence *evidence, struct verify *v
 }
 
 /*
- * The kernel's own for the VM ("kvm-nx-lpage-recovery", Linux 6.14 and 6.12's later ones): the first vCPU that runs
- * starts it, and it stays on the CPU of that one. It sleeps.
+ * Whether a vCPU's thread has made it, and it is on the CPU of that one and none other's:
+ * - the kernel's own for the VM ("kvm-nx-lpage-recovery", Linux 6.14 and 6.12's later ones), made by the first vCPU
+ *   that runs. It sleeps.
+ * - a "worker" of QEMU's, which writes a block for the guest's firmware while the vCPU waits for it (QEMU 10.0,
+ *   hw/block/pflash_cfi01.c and util/thread-pool.c), and ends when idle for ten seconds.
  */
-static bool is_kernels(const struct verify_evidence *evidence, const struct thread *thread)
+static bool is_inherited(const struct verify_evidence *evidence, const struct thread *thread)
 {
-	if (!text_starts(thread->name, "kvm-"))
+	if (!text_starts(thread->name, "kvm-") && !text_equal(thread->name, "worker"))
 		return false;
 	for (size_t i = 0; i < evidence->plan->vcpu_count; i++)
 		if (evidence->plan->vcpus[i] != NULL &&
@@ -179,7 +182,7 @@ void verify_check_emulator(const struct verify_evidence *evidence, struct verify
 	for (size_t i = 0; i < evidence->threads->count && wrong < MOST_ROWS; i++) {
 		const struct thread *thread = &evidence->threads->threads[i];
 
-		if (vcpu_of(thread) != NO_VCPU || is_kernels(evidence, thread))
+		if (vcpu_of(thread) != NO_VCPU || is_inherited(evidence, thread))
 			continue;
 		if (check_thread(evidence, thread, verify))
 			right++;
