@@ -206,7 +206,7 @@ static inline char *verifies_edited(const char *text, const char *from, const ch
 	const char *at = strstr(text, from);
 
 	if (at == NULL)
-		fail_msg("\"%s\" is not in the text", from);
+		fail_msg("\"%s\" is not in the text", from == NULL ? "" : from);
 	return text_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
 }
 
