@@ -23,6 +23,18 @@ static inline int teststorage_fail(void)
 	return -1;
 }
 
+/* Takes the first <@name> of @xml out: the test driver sets it itself, and loses what it was given (libvirt 9.0). */
+static void teststorage_cut(char *xml, const char *name)
+{
+	CLEANUP(text) char *open = text_format("<%s>", name);
+	CLEANUP(text) char *close = text_format("</%s>", name);
+	char *from = strstr(xml, open);
+	char *to = from == NULL ? NULL : strstr(from, close);
+
+	if (to != NULL)
+		memmove(from, to + strlen(close), strlen(to + strlen(close)) + 1);
+}
+
 int virStorageVolResize(virStorageVolPtr volume, unsigned long long capacity, unsigned flags)
 {
 	CLEANUP(text) char *xml = virStorageVolGetXMLDesc(volume, 0);
@@ -37,6 +49,8 @@ int virStorageVolResize(virStorageVolPtr volume, unsigned long long capacity, un
 	if (capacity < info.capacity)
 		return teststorage_fail();
 	larger = text_format("%.*s<capacity>%llu%s", (int)(from - xml), xml, capacity, to);
+	teststorage_cut(larger, "key");
+	teststorage_cut(larger, "path");
 	assert_int_equal(virStorageVolDelete(volume, 0), 0);
 	virStorageVolFree(virStorageVolCreateXML(pool, larger, 0));
 	virStoragePoolFree(pool);
