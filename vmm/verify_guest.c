@@ -215,6 +215,20 @@ static const char *read_line(struct verify_guest *guest, size_t *field, char *li
 	return NULL;
 }
 
+/* A copy of @text to be taken apart by @ret_lines, if it can be an answer that begins with @first. The caller frees. */
+static char *begin(const char *text, size_t length, const char *first, struct lines *ret_lines,
+		   const char **ret_problem)
+{
+	*ret_problem = wrong_bytes(text, length);
+	if (*ret_problem != NULL)
+		return NULL;
+	*ret_problem = "it is not whole";
+	if (!is_whole(text, length, first))
+		return NULL;
+	ret_lines->rest = mem_strdup(text);
+	return ret_lines->rest;
+}
+
 struct verify_guest *verify_guest_parse(const char *text, size_t length, const char **ret_problem)
 {
 	CLEANUP(verify_guest) struct verify_guest *guest = mem_alloc(1, sizeof *guest);
@@ -223,14 +237,9 @@ struct verify_guest *verify_guest_parse(const char *text, size_t length, const c
 	size_t field = FIELDS;
 	char *line;
 
-	*ret_problem = wrong_bytes(text, length);
-	if (*ret_problem != NULL)
+	copy = begin(text, length, VERIFY_GUEST_FIRST, &lines, ret_problem);
+	if (copy == NULL)
 		return NULL;
-	*ret_problem = "it is not whole";
-	if (!is_whole(text, length, VERIFY_GUEST_FIRST))
-		return NULL;
-	copy = mem_strdup(text);
-	lines.rest = copy;
 	for ((void)next_line(&lines); (line = next_line(&lines)) != NULL;) {
 		if (text_equal(line, VERIFY_LAST))
 			break;
@@ -312,14 +321,9 @@ struct verify_drivers *verify_drivers_parse(const char *text, size_t length,
 	struct lines lines;
 	char *line;
 
-	*ret_problem = wrong_bytes(text, length);
-	if (*ret_problem != NULL)
+	copy = begin(text, length, VERIFY_DRIVERS_FIRST, &lines, ret_problem);
+	if (copy == NULL)
 		return NULL;
-	*ret_problem = "it is not whole";
-	if (!is_whole(text, length, VERIFY_DRIVERS_FIRST))
-		return NULL;
-	copy = mem_strdup(text);
-	lines.rest = copy;
 	*ret_problem = "a line of it is malformed";
 	for ((void)next_line(&lines); (line = next_line(&lines)) != NULL;) {
 		if (text_equal(line, VERIFY_LAST))
