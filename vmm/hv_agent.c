@@ -2,7 +2,6 @@
 #include "vmm/hv_agent.h"
 
 #include <limits.h>
-#include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 
+#include "vmm/base/base64.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
@@ -251,19 +251,17 @@ static int spawn(struct talk *talk, const char *const *argv, json_int_t *ret_pid
 static int decode(const json_t *status, const char *key, char **ret_bytes, size_t *ret_count)
 {
 	const json_t *value = json_object_get(status, key);
-	size_t room;
-	int count;
+	unsigned char *bytes = NULL;
 
-	if (value != NULL && !json_is_string(value))
+	if (value == NULL) {
+		*ret_bytes = mem_strdup("");
+		*ret_count = 0;
+		return 0;
+	}
+	if (!json_is_string(value) ||
+	    !base64_decode(json_string_value(value), json_string_length(value), &bytes, ret_count))
 		return -1;
-	room = json_string_length(value) / 4 * 3 + 4;
-	*ret_bytes = mem_alloc(room, 1);
-	count = value == NULL
-			? 0
-			: b64_pton(json_string_value(value), (unsigned char *)*ret_bytes, room - 1);
-	if (count < 0)
-		return -1;
-	*ret_count = (size_t)count;
+	*ret_bytes = (char *)bytes;
 	return 0;
 }
 

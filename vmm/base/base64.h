@@ -11,7 +11,7 @@ char *base64_encode(const void *bytes, size_t length);
 
 /*
  * What the @length characters at @text stand for: whole groups with their padding, nothing else between them. False
- * on anything else. The caller frees *@ret_bytes.
+ * on anything else. A NUL follows the bytes. The caller frees *@ret_bytes.
  */
 bool base64_decode(const char *text, size_t length, unsigned char **ret_bytes, size_t *ret_length);
 
