@@ -2,10 +2,23 @@
 #include "vmm/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <linux/vm_sockets.h>
+
+#include "vmm/base/text.h"
 #include "vmm/hv_address.h"
+
+enum {
+	CONNECT_MS = 2000,
+	SSH_PORT = 22,
+};
 
 static const char *const sources[HV_ADDRESS_SOURCES] = {
 	[HV_ADDRESS_LEASE] = "lease",
@@ -80,4 +93,63 @@ bool address_find(struct hv *hv, const char *uuid, const char *mac, bool asks_ag
 		}
 	}
 	return found;
+}
+
+static socklen_t socket_address(const struct address *address, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *four = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
+	struct sockaddr_vm *vsock = (struct sockaddr_vm *)ret;
+
+	*ret = (struct sockaddr_storage){ 0 };
+	if (address->vsock_cid != 0) {
+		vsock->svm_family = AF_VSOCK;
+		vsock->svm_port = SSH_PORT;
+		vsock->svm_cid = address->vsock_cid;
+		return sizeof *vsock;
+	}
+	if (address->is_ipv6) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(SSH_PORT);
+		inet_pton(AF_INET6, address->text, &six->sin6_addr);
+		return sizeof *six;
+	}
+	four->sin_family = AF_INET;
+	four->sin_port = htons(SSH_PORT);
+	inet_pton(AF_INET, address->text, &four->sin_addr);
+	return sizeof *four;
+}
+
+static bool comes(int fd, short events)
+{
+	struct pollfd wanted = { .fd = fd, .events = events };
+
+	return poll(&wanted, 1, CONNECT_MS) == 1;
+}
+
+/* By its first words (RFC 4253, 4.2). */
+bool address_has_ssh(const struct address *address)
+{
+	struct sockaddr_storage name;
+	socklen_t length = socket_address(address, &name);
+	CLEANUP(fd) int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char words[5] = "";
+
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&name, length) < 0 && errno != EINPROGRESS))
+		return false;
+	return comes(fd, POLLOUT) && comes(fd, POLLIN) && recv(fd, words, 4, 0) == 4 &&
+	       text_equal(words, "SSH-");
+}
+
+bool address_of_vsock(const struct guest *guest, struct address *ret)
+{
+	struct address address = { .vsock_cid = guest->vsock_cid, .source = "vsock" };
+
+	if (guest->vsock_cid == 0)
+		return false;
+	snprintf(address.text, sizeof address.text, "vsock/%u", guest->vsock_cid);
+	if (!address_has_ssh(&address))
+		return false;
+	*ret = address;
+	return true;
 }

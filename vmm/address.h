@@ -6,12 +6,14 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "vmm/guest.h"
 #include "vmm/hv.h"
 
 struct address {
-	char text[INET6_ADDRSTRLEN]; /* as inet_ntop(3) writes it */
+	char text[INET6_ADDRSTRLEN]; /* as inet_ntop(3) writes it; "vsock/3" */
 	bool is_ipv6;
-	const char *source; /* "lease", "agent" or "arp". Static */
+	unsigned vsock_cid; /* 0: an IP address */
+	const char *source; /* "lease", "agent", "arp" or "vsock". Static */
 };
 
 /*
@@ -22,5 +24,14 @@ struct address {
  */
 bool address_find(struct hv *hv, const char *uuid, const char *mac, bool asks_agent,
 		  struct address *ret);
+
+/*
+ * The running @guest's vsock address, which needs no network, if its ssh server listens there: OpenSSH under systemd
+ * 256 does by itself (systemd-ssh-generator(8)). False, and *@ret untouched, if none does, or it has no such device.
+ */
+bool address_of_vsock(const struct guest *guest, struct address *ret);
+
+/* Whether an ssh server answers there at its usual port. Waits some seconds at the most. */
+bool address_has_ssh(const struct address *address);
 
 #endif

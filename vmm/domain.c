@@ -80,6 +80,8 @@ static unsigned add_emulated(struct domain *domain, const struct disks *disks)
 		name_target(domain->seed_target, domain->disk_count);
 		domain->seed_address = add_emulated_port(domain, count++);
 	}
+	if (domain->identity.has_vsock)
+		domain->vsock_address = add_emulated_port(domain, count++);
 	return count;
 }
 

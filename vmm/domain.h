@@ -37,6 +37,7 @@ struct domain_identity {
 	unsigned uid;
 	const char *boot;               /* the host's, for giveback.h; NULL: unknown */
 	const struct domain_seed *seed; /* NULL: none */
+	bool has_vsock; /* an address on the host's vsock, which libvirt chooses at each start */
 };
 
 /* A PCI address in the guest; bus is the index of a controller. */
@@ -99,6 +100,7 @@ struct domain {
 		agent_address; /* of the controller behind which the guest agent's channel is */
 	char seed_target[8];   /* "" if no seed is attached */
 	struct domain_address seed_address;
+	struct domain_address vsock_address; /* if identity.has_vsock */
 	char mac[18]; /* "" without a UUID; else 52:54:00 and three bytes of it, so that it stays */
 	unsigned sockets, dies, cores, threads; /* product = vCPUs */
 };

@@ -192,6 +192,15 @@ static void add_agent(xmlNodePtr devices, const struct domain *domain)
 	domxml_attribute(address, "port", "1");
 }
 
+static void add_vsock(xmlNodePtr devices, const struct domain *domain)
+{
+	xmlNodePtr node = domxml_child(devices, "vsock");
+
+	domxml_attribute(node, "model", "virtio");
+	domxml_attribute(domxml_child(node, "cid"), "auto", "yes");
+	add_address(node, &domain->vsock_address);
+}
+
 static void add_source(xmlNodePtr hostdev, const struct device *device)
 {
 	xmlNodePtr address = domxml_child(domxml_child(hostdev, "source"), "address");
@@ -249,6 +258,8 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 		add_network(devices, domain);
 	add_console(devices, domain);
 	add_agent(devices, domain);
+	if (domain->identity.has_vsock)
+		add_vsock(devices, domain);
 	for (size_t i = 0; i < domain->hostdev_count; i++)
 		add_hostdev(devices, &domain->hostdevs[i]);
 	domxml_attribute(domxml_child(devices, "memballoon"), "model", "none");

@@ -196,6 +196,15 @@ static enum guest_agent read_agent(xmlXPathContext *context)
 	return text_equal(state, "connected") ? GUEST_AGENT_OPEN : GUEST_AGENT_CLOSED;
 }
 
+/* libvirt writes the one it found into the live definition (formatdomain, "Vsock"); below 3 are the host's own. */
+static unsigned read_vsock(xmlXPathContext *context)
+{
+	CLEANUP(text) char *text = guest_text_at(context, "/domain/devices/vsock/cid/@address");
+	unsigned cid = 0;
+
+	return text != NULL && guest_read_unsigned(text, &cid) == 0 && cid > 2 ? cid : 0;
+}
+
 xmlXPathContext *guest_context(xmlDoc *document)
 {
 	xmlXPathContext *context = xmlXPathNewContext(document);
@@ -218,6 +227,7 @@ static int read_guest(struct guest *guest, xmlDoc *document, struct fail *fail)
 		return -1;
 	guest->agent = read_agent(context);
 	guest->mac = guest_text_at(context, "/domain/devices/interface/mac/@address");
+	guest->vsock_cid = read_vsock(context);
 	guest_read_memory(guest, context);
 	guest_read_disks(guest, context);
 	guest_read_metadata(guest, context);

@@ -88,6 +88,7 @@ struct guest {
 	char *serial_log;             /* <log file=...> of the serial console, or NULL */
 	enum guest_agent agent;
 	char *mac; /* of its first network interface, as libvirt writes it; NULL: it has none */
+	unsigned vsock_cid; /* its address on the host's vsock, while it runs; 0: it has none */
 	char **problems; /* GPU part edited since gpuvm wrote it: "0000:02:00.0 was added", ... */
 	size_t problem_count;
 };

@@ -175,6 +175,7 @@ static int decide(struct launch *launch, struct fail *fail)
 					    .uid = launch->owner->uid,
 					    .boot = launch->boot };
 	int result = launch_request_settle(launch, &request, fail);
+	dev_t vsock;
 
 	free(gpus);
 	if (result < 0)
@@ -188,6 +189,8 @@ static int decide(struct launch *launch, struct fail *fail)
 	}
 	if (launch->seed_volume != NULL)
 		identity.seed = &launch->domain_seed;
+	/* There if the kernel has the module (modules.devname, kmod-static-nodes(8)). */
+	identity.has_vsock = root_character_device(launch->root, &vsock, "/dev/vhost-vsock");
 	launch->domain = domain_build(spec, launch->host, launch->placement, launch->firmware,
 				      &identity, launch->disks,
 				      vm == NULL ? NULL : &vm->guest->volumes);

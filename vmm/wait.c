@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/wait.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -24,8 +19,6 @@ enum {
 	POLL_MS = 1000,
 	AGENT_TIMEOUT_S = 5,
 	PROGRAM_TIMEOUT_S = 30, /* a guest that boots is slow */
-	CONNECT_MS = 2000,
-	SSH_PORT = 22,
 };
 
 unsigned wait_timeout_s(const struct wait_size *size)
@@ -42,9 +35,9 @@ struct watch {
 	const char *uuid, *name;
 	const struct wait_options *options;
 	struct wait *seen;
-	char *mac;          /* NULL: it has no network */
-	bool has_looked;    /* at its console */
-	uint64_t log_bytes; /* of the serial log, when it was looked at last */
+	struct guest *guest; /* as it is defined */
+	bool has_looked;     /* at its console */
+	uint64_t log_bytes;  /* of the serial log, when it was looked at last */
 	double began;
 	double written_at;       /* when it had grown last */
 	double agent_at, ssh_at; /* when each answered first, all considered; 0: not yet */
@@ -53,23 +46,21 @@ struct watch {
 
 static void watch_cleanup(struct watch *watch)
 {
-	free(watch->mac);
+	guest_free(watch->guest);
 }
 
 static int read_domain(struct watch *watch, struct fail *fail)
 {
 	CLEANUP(hv_domains) struct hv_domains *domains = NULL;
-	CLEANUP(guest) struct guest *guest = NULL;
 	const struct hv_domain *domain;
 
 	if (hv_domains_read(watch->hv, &domains, fail) < 0)
 		return -1;
 	domain = hv_domains_find(domains, watch->name);
-	if (domain == NULL || guest_parse(domain->xml, &guest, fail) < 0)
+	if (domain == NULL || guest_parse(domain->xml, &watch->guest, fail) < 0)
 		return domain == NULL ? 0
 				      : -1; /* that it is gone is told by whether it is active */
-	watch->mac = mem_strdup(guest->mac);
-	watch->seen->has_network = guest->mac != NULL;
+	watch->seen->has_network = watch->guest->mac != NULL;
 	return 0;
 }
 
@@ -164,54 +155,17 @@ static void look_at_agent(struct watch *watch)
 		watch->agent_at = clock_seconds();
 }
 
-static socklen_t socket_address(const struct address *address, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
-
-	*ret = (struct sockaddr_storage){ 0 };
-	if (address->is_ipv6) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons(SSH_PORT);
-		inet_pton(AF_INET6, address->text, &six->sin6_addr);
-		return sizeof *six;
-	}
-	four->sin_family = AF_INET;
-	four->sin_port = htons(SSH_PORT);
-	inet_pton(AF_INET, address->text, &four->sin_addr);
-	return sizeof *four;
-}
-
-static bool comes(int fd, short events)
-{
-	struct pollfd wanted = { .fd = fd, .events = events };
-
-	return poll(&wanted, 1, CONNECT_MS) == 1;
-}
-
-/* Whether a server of the protocol is there, by its first words (RFC 4253, 4.2). */
-static bool ssh_answers(const struct address *address)
-{
-	struct sockaddr_storage name;
-	socklen_t length = socket_address(address, &name);
-	CLEANUP(fd) int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	char words[5] = "";
-
-	if (fd < 0 || (connect(fd, (struct sockaddr *)&name, length) < 0 && errno != EINPROGRESS))
-		return false;
-	return comes(fd, POLLOUT) && comes(fd, POLLIN) && recv(fd, words, 4, 0) == 4 &&
-	       text_equal(words, "SSH-");
-}
-
 static void look_at_network(struct watch *watch)
 {
 	struct wait *seen = watch->seen;
 
-	if (!seen->has_network || seen->has_ssh)
+	if (watch->guest == NULL || seen->has_ssh)
 		return;
-	seen->has_address = address_find(watch->hv, watch->uuid, watch->mac, seen->has_agent,
-					 &seen->address);
-	seen->has_ssh = seen->has_address && ssh_answers(&seen->address);
+	seen->has_address = (seen->has_network &&
+			     address_find(watch->hv, watch->uuid, watch->guest->mac,
+					  seen->has_agent, &seen->address)) ||
+			    address_of_vsock(watch->guest, &seen->address);
+	seen->has_ssh = seen->has_address && address_has_ssh(&seen->address);
 	if (seen->has_ssh)
 		watch->ssh_at = clock_seconds();
 }
@@ -336,10 +290,8 @@ char *wait_words(const struct wait *wait)
 	text_join(&words, ", ", wait->has_agent ? "agent answers" : "no agent");
 	if (wait->has_agent)
 		text_join(&words, ", ", cloud_init_words(wait->cloud_init));
-	if (!wait->has_network) {
-		text_join(&words, ", ", "no network");
-	} else if (!wait->has_address) {
-		text_join(&words, ", ", "no address");
+	if (!wait->has_address) {
+		text_join(&words, ", ", wait->has_network ? "no address" : "no network");
 	} else {
 		text_join(&words, ", ", wait->has_ssh ? "ssh answers at " : "no ssh at ");
 		text_add(&words, "%s", wait->address.text);

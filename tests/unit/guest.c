@@ -200,6 +200,35 @@ static void foreign_domains_are_read_too(void **state)
 	assert_true(hwloc_bitmap_isset(guest->vcpu_cpus, 16));
 }
 
+/* The address is there while it runs; what no guest can have is none. */
+static void the_vsock_address_is_libvirts(void **state)
+{
+	static const struct {
+		const char *cid;
+		unsigned want;
+	} cases[] = {
+		{ "<cid auto='yes' address='3'/>", 3 },
+		{ "<cid auto='no' address='4294967294'/>", 4294967294 },
+		{ "<cid auto='yes'/>", 0 },
+		{ "", 0 },
+		{ "<cid address='2'/>", 0 },
+		{ "<cid address='-3'/>", 0 },
+		{ "<cid address='4294967296'/>", 0 },
+		{ "<cid address='3; reboot'/>", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		CLEANUP(text)
+		char *xml = text_format("<domain><name>a</name><memory>1</memory><devices>"
+					"<vsock model='virtio'>%s</vsock></devices></domain>",
+					cases[i].cid);
+		CLEANUP(guest) struct guest *guest = parsed(xml);
+
+		assert_int_equal(guest->vsock_cid, cases[i].want);
+	}
+}
+
 static void a_domain_without_pins_floats(void **state)
 {
 	CLEANUP(guest)
@@ -357,6 +386,7 @@ int main(void)
 		cmocka_unit_test(any_spec_text_survives),
 		cmocka_unit_test(edits_are_problems),
 		cmocka_unit_test(foreign_domains_are_read_too),
+		cmocka_unit_test(the_vsock_address_is_libvirts),
 		cmocka_unit_test(a_domain_without_pins_floats),
 		cmocka_unit_test(pins_win_over_the_cpuset),
 		cmocka_unit_test(what_is_no_domain_is_refused),

@@ -160,8 +160,11 @@ static inline struct sample *sample_new(const char *name, const char *about)
 		.network = SPEC_NETWORK_LIBVIRT,
 		.network_source = (char *)"default",
 	};
-	sample->identity = (struct domain_identity){ "8d0c4fd1-2e43-4d1a-9a55-6f0e1b2c3d4e",
-						     "alice", 1000, NULL, NULL };
+	sample->identity = (struct domain_identity){
+		.uuid = "8d0c4fd1-2e43-4d1a-9a55-6f0e1b2c3d4e",
+		.user = "alice",
+		.uid = 1000,
+	};
 	return sample;
 }
 
@@ -305,6 +308,7 @@ static inline struct sample *sample_cloud_init(void)
 	sample_cell(sample, 0, 2, 1, SIZE_GIB, 0);
 	sample_gpu(sample, "0000:01:00.0", 0);
 	sample->identity.seed = &seed;
+	sample->identity.has_vsock = true;
 	return sample;
 }
 

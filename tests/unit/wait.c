@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <linux/vm_sockets.h>
+
 #include <libvirt/libvirt-qemu.h>
 
 #include "tests/unit/testhv.h"
@@ -22,7 +24,7 @@ struct script {
 	unsigned agent_at;
 	unsigned cloud_init_at; /* done */
 	bool has_cloud_init, cloud_init_fails, agent_is_mute;
-	bool has_network;
+	bool has_network, has_vsock;
 	unsigned address_at, ssh_at;
 	unsigned ends_at;
 };
@@ -69,11 +71,14 @@ char *virDomainGetXMLDesc(virDomainPtr domain, unsigned flags)
 	return text_format(
 		"<domain><name>a</name><memory>1</memory><devices><channel type='unix'>"
 		"<target type='virtio' name='org.qemu.guest_agent.0' state='%s'/></channel>"
-		"%s</devices></domain>",
+		"%s%s</devices></domain>",
 		is_past(world.script.agent_at) ? "connected" : "disconnected",
 		world.script.has_network ? "<interface type='network'><mac address="
 					   "'52:54:00:00:00:01'/></interface>"
-					 : "");
+					 : "",
+		world.script.has_vsock ? "<vsock model='virtio'><cid auto='yes' address='9'/>"
+					 "</vsock>"
+				       : "");
 }
 
 static char *says(const char *text)
@@ -129,16 +134,38 @@ int virDomainInterfaceAddresses(virDomainPtr domain, virDomainInterfacePtr **ret
 	return 1;
 }
 
+int __wrap_socket(int family, int type, int protocol);
+int __real_socket(int family, int type, int protocol);
+int __wrap_socket(int family, int type, int protocol)
+{
+	/* A kernel without vsock shall do for the test. */
+	return __real_socket(family == AF_VSOCK ? AF_UNIX : family, type, protocol);
+}
+
+static void is_the_guests(const struct sockaddr *name, socklen_t length)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)name;
+	const struct sockaddr_vm *vsock = (const struct sockaddr_vm *)name;
+
+	if (name->sa_family == AF_VSOCK) {
+		assert_true(world.script.has_vsock);
+		assert_int_equal(length, sizeof *vsock);
+		assert_int_equal(vsock->svm_cid, 9);
+		assert_int_equal(vsock->svm_port, 22);
+		return;
+	}
+	assert_int_equal(length, sizeof *four);
+	assert_int_equal(four->sin_addr.s_addr, inet_addr("192.0.2.7"));
+	assert_int_equal(ntohs(four->sin_port), 22);
+}
+
 /* The guest's port 22: a socket of the test's own, on which a server has spoken. */
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length)
 {
-	const struct sockaddr_in *four = (const struct sockaddr_in *)name;
 	int pair[2];
 
-	assert_int_equal(length, sizeof *four);
-	assert_int_equal(four->sin_addr.s_addr, inet_addr("192.0.2.7"));
-	assert_int_equal(ntohs(four->sin_port), 22);
+	is_the_guests(name, length);
 	if (!is_past(world.script.ssh_at)) {
 		errno = ECONNREFUSED;
 		return -1;
@@ -229,6 +256,21 @@ static void each_guest_answers_in_its_way(void **state)
 		  20 + WAIT_AGENT_S,
 		  22 + WAIT_AGENT_S,
 		  "no agent, ssh answers at 192.0.2.7" },
+		{ "ssh without a network",
+		  { .has_vsock = true, .ssh_at = 20 },
+		  20 + WAIT_AGENT_S,
+		  22 + WAIT_AGENT_S,
+		  "no agent, ssh answers at vsock/9" },
+		{ "nothing on vsock",
+		  { .has_vsock = true, .agent_at = 5 },
+		  5,
+		  7,
+		  "agent answers, no cloud-init, no network" },
+		{ "a network, but its address is not known",
+		  { .has_network = true, .has_vsock = true, .agent_at = 5, .ssh_at = 9 },
+		  9,
+		  11,
+		  "agent answers, no cloud-init, ssh answers at vsock/9" },
 		{ "an agent that runs nothing",
 		  { .agent_at = 5, .agent_is_mute = true },
 		  5,

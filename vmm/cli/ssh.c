@@ -152,16 +152,50 @@ static char *user_of(const struct guest *guest)
 	return account == NULL ? NULL : mem_strdup(account);
 }
 
+/* Programs that speak vsock for ssh, the best first: "PATH BEFORE<CID>AFTER". */
+static const struct proxy {
+	const char *path, *before, *after;
+	bool passes_fd; /* ssh's ProxyUseFdpass: it opens the connection and is gone */
+} proxies[] = {
+	/* systemd-ssh-proxy(1), systemd 256. */
+	{ "/usr/lib/systemd/systemd-ssh-proxy", "vsock/", " 22", true },
+	/* socat(1), 1.7.4. */
+	{ "/usr/bin/socat", "- VSOCK-CONNECT:", ":22", false },
+	{ NULL, NULL, NULL, false },
+};
+
+static int add_proxy(struct words *words, const struct address *address, struct fail *fail)
+{
+	const struct proxy *proxy = proxies;
+
+	while (proxy->path != NULL && access(proxy->path, X_OK) < 0)
+		proxy++;
+	if (proxy->path == NULL) {
+		fail_add(fail, FAIL_HOST, "ssh cannot reach the VM");
+		fail_cause(fail, "its only address is %s, and neither %s nor %s is there",
+			   address->text, proxies[0].path, proxies[1].path);
+		return fail_hint(fail, "sudo apt install socat");
+	}
+	add_option(words, text_format("ProxyCommand=%s %s%u%s", proxy->path, proxy->before,
+				      address->vsock_cid, proxy->after));
+	add_option(words, text_format("ProxyUseFdpass=%s", proxy->passes_fd ? "yes" : "no"));
+	return 0;
+}
+
 static int no_address(const struct inside *inside, struct fail *fail)
 {
+	const char *silent = inside->guest->vsock_cid == 0
+				     ? ""
+				     : "; no ssh server in it listens on vsock";
+
 	if (inside->guest->mac == NULL) {
 		fail_add(fail, FAIL_FAIL, "VM \"%s\" has no network", inside->name);
-		fail_cause(fail, "its spec says [network] source = none");
+		fail_cause(fail, "its spec says [network] source = none%s", silent);
 		return fail_hint(fail, "gpuvm console %s", inside->word);
 	}
 	fail_add(fail, FAIL_BUSY, "no address of VM \"%s\" is known", inside->name);
-	fail_cause(fail, "no DHCP lease, no guest agent and no ARP entry tells one for %s",
-		   inside->guest->mac);
+	fail_cause(fail, "no DHCP lease, no guest agent and no ARP entry tells one for %s%s",
+		   inside->guest->mac, silent);
 	return fail_hint(fail, "it may still boot: gpuvm start --wait %s; or see: gpuvm log %s",
 			 inside->word, inside->word);
 }
@@ -182,6 +216,8 @@ static int make_words(const struct cli *cli, const struct inside *inside,
 		add_option(words, text_format("User=%s", user));
 	if (add_host_key(words, inside->domain->uuid, fail) < 0)
 		return -1;
+	if (address->vsock_cid != 0 && add_proxy(words, address, fail) < 0)
+		return -1;
 	add(words, mem_strdup("--"));
 	add(words, mem_strdup(address->text));
 	if (options < count && text_equal(rest[options], "--"))
@@ -190,6 +226,15 @@ static int make_words(const struct cli *cli, const struct inside *inside,
 		add(words, mem_strdup(rest[i]));
 	add(words, NULL);
 	return 0;
+}
+
+static bool find_address(const struct inside *inside, struct address *ret)
+{
+	const struct guest *guest = inside->guest;
+
+	return (guest->mac != NULL &&
+		address_find(inside->hv, inside->domain->uuid, guest->mac, true, ret)) ||
+	       address_of_vsock(guest, ret);
 }
 
 int ssh_run(const struct cli *cli, struct fail *fail)
@@ -201,7 +246,7 @@ int ssh_run(const struct cli *cli, struct fail *fail)
 	if (inside_open(cli->uri, cli->args[0], "ssh", &inside, fail) < 0 ||
 	    inside_must_run(inside, fail) < 0)
 		return -1;
-	if (!address_find(inside->hv, inside->domain->uuid, inside->guest->mac, true, &address))
+	if (!find_address(inside, &address))
 		return no_address(inside, fail);
 	if (make_words(cli, inside, &address, &words, fail) < 0)
 		return -1;
