@@ -38,8 +38,11 @@ void out_json(json_t *value);
  * A progress line on standard error. On a terminal it counts the seconds that pass and is replaced by the next, or
  * erased by whatever is printed by this file; elsewhere, and on a dumb terminal, it is a line of its own.
  * out_progress_late() shows nothing before a second has passed, and nothing at all but on a terminal.
+ * out_progress_counts() is for a line with a number that changes all the time: where none can be replaced, one of
+ * them in ten seconds is shown.
  */
 void out_progress(const char *text);
+void out_progress_counts(const char *text);
 void out_progress_late(const char *text);
 void out_progress_end(void);
 

@@ -23,6 +23,7 @@
 #define COLUMNS_LEAST 20
 /* Who counts seconds down himself has changed the line before this one counts them up. */
 #define TICK_NS 300000000
+#define PLAIN_S 10
 
 /* A process has one terminal. */
 static struct line {
@@ -34,6 +35,7 @@ static struct line {
 	char *text; /* NULL: none */
 	double since_s;
 	bool is_late; /* nothing to be seen before a second has passed */
+	double plain_s; /* when a line that counts was last written where none can be erased; 0: never */
 } line = { .lock = PTHREAD_MUTEX_INITIALIZER, .has_ended = PTHREAD_COND_INITIALIZER };
 
 /* A dumb terminal cannot erase what it shows. */
@@ -145,6 +147,16 @@ void out_progress_late(const char *text)
 {
 	if (can_erase())
 		set(text, true);
+}
+
+void out_progress_counts(const char *text)
+{
+	double now_s = clock_seconds();
+
+	if (!can_erase() && line.plain_s != 0 && now_s - line.plain_s < PLAIN_S)
+		return;
+	line.plain_s = now_s;
+	out_progress(text);
 }
 
 void out_progress_end(void)

@@ -14,7 +14,7 @@ static void countdown(void *data, const char *names, unsigned left_s)
 	char *line = text_format("%s: shutting down, %u s left", names, left_s);
 
 	(void)data;
-	out_progress(line);
+	out_progress_counts(line);
 }
 
 static struct finish_options options_of(const struct cli *cli)
