@@ -30,6 +30,16 @@ expect_exit() {
 	[ "$got" -eq "$want" ] || fail "exit code $got, not $want: $*"
 }
 
+# expect_json CODE CMD...: as expect_exit, but $output is what CMD printed on standard output alone.
+expect_json() {
+	local - want=$1 got=0
+	set +x
+	shift
+	output=$("$@") || got=$?
+	printf '%s\n' "\$ $*" "$output"
+	[ "$got" -eq "$want" ] || fail "exit code $got, not $want: $*"
+}
+
 # expect_match REGEX TEXT
 expect_match() {
 	local -
