@@ -17,6 +17,9 @@
 #define RECORD                                                                                     \
 	"<g:volume pool='default' name='vm.qcow2' path='" OVERLAY                                  \
 	"' format='qcow2' backing='" BASE "'/>"
+#define RECORD_ELSEWHERE                                                                              \
+	"<g:volume pool='default' name='vm.qcow2' path='/mnt/vm.qcow2' format='qcow2' backing='" BASE \
+	"'/>"
 #define TAKEN_BY "VM \"other\" of alice"
 
 static const struct launch_options live = { .uri = TESTHV, .lease_directory = LIVEHOST_LEASES };
@@ -245,16 +248,19 @@ struct deletion {
 	enum fail_kind kind;
 	const char *word;
 	enum finish_disk_fate fate;
+	const char *record; /* NULL: RECORD */
 };
 
 static const struct deletion deletions[] = {
-	{ "without its disks", false, BASE, false, FAIL_NONE, NULL, FINISH_DISK_KEPT },
-	{ "with its disks", true, BASE, false, FAIL_NONE, NULL, FINISH_DISK_DELETED },
-	{ "gone already", true, NULL, false, FAIL_NONE, NULL, FINISH_DISK_GONE },
+	{ "without its disks", false, BASE, false, FAIL_NONE, NULL, FINISH_DISK_KEPT, NULL },
+	{ "with its disks", true, BASE, false, FAIL_NONE, NULL, FINISH_DISK_DELETED, NULL },
+	{ "gone already", true, NULL, false, FAIL_NONE, NULL, FINISH_DISK_GONE, NULL },
 	{ "another in its place", true, "/other", false, FAIL_REFUSED, "is not what gpuvm made",
-	  FINISH_DISK_KEPT },
+	  FINISH_DISK_KEPT, NULL },
+	{ "its pool is elsewhere by now", true, BASE, false, FAIL_REFUSED, "is not what gpuvm made",
+	  FINISH_DISK_KEPT, RECORD_ELSEWHERE },
 	{ "a copy's too", true, BASE, true, FAIL_BUSY, "VM \"copy\" (not gpuvm's) has it",
-	  FINISH_DISK_KEPT },
+	  FINISH_DISK_KEPT, NULL },
 };
 
 static void deletes_take_what_gpuvm_made(void **state)
@@ -273,7 +279,8 @@ static void deletes_take_what_gpuvm_made(void **state)
 		make_volume(hv, "vm-other.qcow2", SIZE_GIB, NULL);
 		if (it->backing != NULL)
 			make_volume(hv, "vm.qcow2", 2 * SIZE_GIB, it->backing);
-		define(hv, "vm", UUID, RECORD, OTHERS_DISK(OVERLAY));
+		define(hv, "vm", UUID, it->record == NULL ? RECORD : it->record,
+		       OTHERS_DISK(OVERLAY));
 		if (it->is_copied) {
 			CLEANUP(text)
 			char *copy = testhv_xml("copy", "11111111-2222-3333-4444-666666666666", "",

@@ -106,6 +106,27 @@ static void a_seed_goes_with_its_section(void **state)
 	delete_vm("vm");
 }
 
+/* A data set of the host's is mounted by the guest's first boot. */
+static void the_seed_mounts_the_shares(void **state)
+{
+	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
+	CLEANUP(text)
+	char *spec = spec_with("vm", SECTION "[share:data]\nsource = /srv/data\ntarget = set\n");
+	CLEANUP(launch) struct launch *launch = NULL;
+
+	(void)state;
+	scratch_make_directories("/srv/data");
+	scratch_make_directories("/usr/libexec");
+	scratch_make_directories("/usr/share/qemu/vhost-user");
+	free(scratch_write("/usr/libexec", "virtiofsd", ""));
+	free(scratch_write("/usr/share/qemu/vhost-user", "50-virtiofsd.json",
+			   "{\"type\": \"fs\", \"binary\": \"/usr/libexec/virtiofsd\"}"));
+	launch = livehost_start(spec);
+	assert_true(was_sent("\"set\"") && was_sent("\"/mnt/set\"") && was_sent("\"virtiofs\""));
+	stop(hv, launch->uuid);
+	delete_vm("vm");
+}
+
 static void expect_failure(const char *target, enum fail_kind kind, const char *word)
 {
 	CLEANUP(launch) struct launch *launch = NULL;
@@ -243,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_seed_is_made_anew_and_deleted),
 		cmocka_unit_test(a_seed_goes_with_its_section),
+		cmocka_unit_test(the_seed_mounts_the_shares),
 		cmocka_unit_test(a_start_that_fails_leaves_no_seed),
 		cmocka_unit_test(a_known_seed_outlasts_a_failed_start),
 		cmocka_unit_test(somebody_elses_volume_is_left_alone),
