@@ -13,7 +13,8 @@
 enum {
 	PORT_SLOT = 0x02,     /* root ports of the emulated devices, 8 to a slot */
 	EXPANDER_SLOT = 0x10, /* expanders, one to a slot; 0x1f is the chipset's own */
-	EXPANDER_BUS = 0x20,  /* bus number of the first expander, above those of pcie.0's ports */
+	VSOCK_SLOT = 0x1e,
+	EXPANDER_BUS = 0x20, /* bus number of the first expander, above those of pcie.0's ports */
 	BUS_NUMBERS = 0x100,
 	FUNCTIONS = 8,
 };
@@ -80,8 +81,6 @@ static unsigned add_emulated(struct domain *domain, const struct disks *disks)
 		name_target(domain->seed_target, domain->disk_count);
 		domain->seed_address = add_emulated_port(domain, count++);
 	}
-	if (domain->identity.has_vsock)
-		domain->vsock_address = add_emulated_port(domain, count++);
 	return count;
 }
 
@@ -269,6 +268,9 @@ struct domain *domain_build(const struct spec *spec, const struct host *host,
 	make_mac(domain->mac, identity->uuid);
 	add_controller(domain, DOMAIN_ROOT);
 	add_gpus(domain, add_emulated(domain, disks));
+	/* Behind no port: systemd's first steps look for it no deeper, and its ssh server listens only if they load its
+	 * driver (systemd 257, src/core/kmod-setup.c). Nothing can be hot-plugged there (QEMU 7.2, docs/pcie.txt). */
+	domain->vsock_address = (struct domain_address){ .slot = VSOCK_SLOT };
 	if (domain->hostdev_count > 1)
 		qsort(domain->hostdevs, domain->hostdev_count, sizeof *domain->hostdevs,
 		      by_gpu_and_function);

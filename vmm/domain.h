@@ -4,7 +4,7 @@
  * host, the placement and the firmware. domxml.h writes it down for libvirt.
  *
  * Shape: q35; one PCIe expander bus per guest cell that owns GPUs, on it one root port per GPU, all of a
- * GPU's functions in slot 0 behind it; root ports on pcie.0 for the emulated devices; no port can be
+ * GPU's functions in slot 0 behind it; root ports on pcie.0 for the emulated devices but vsock; no port can be
  * hot-plugged. Sources: libvirt formatdomain, "PCI topology and hotplug"; QEMU docs/pcie.txt,
  * docs/pcie_pci_bridge.txt, docs/pci_expander_bridge.txt.
  */

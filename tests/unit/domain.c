@@ -35,6 +35,8 @@ static void hold_at_all_times(const struct domain *domain)
 		assert_int_equal(controller->index, i);
 		assert_true(controller->address.bus < i);
 		assert_true(controller->address.slot < 0x1f && controller->address.function < 8);
+		assert_memory_not_equal(&controller->address, &domain->vsock_address,
+					offsetof(struct domain_address, multifunction));
 		for (size_t j = 1; j < i; j++)
 			assert_memory_not_equal(&controller->address,
 						&domain->controllers[j].address,
