@@ -33,6 +33,24 @@ static json_t *functions_json(const struct usage_vm *vm, const struct host *host
 	return functions;
 }
 
+/* What it writes to: bases and seeds are what those were made of. */
+static json_t *disks_json(const struct guest *guest)
+{
+	json_t *disks = json_array();
+
+	for (size_t i = 0; i < guest->disk_count; i++) {
+		const struct guest_disk *disk = &guest->disks[i];
+
+		if (disk->is_written)
+			json_array_append_new(disks,
+					      json_pack("{s:o, s:o, s:o}", "path",
+							out_text_or_null(disk->path), "pool",
+							out_text_or_null(disk->pool), "volume",
+							out_text_or_null(disk->volume)));
+	}
+	return disks;
+}
+
 static json_t *show_json(const struct vm_view *view, const struct usage_vm *vm)
 {
 	json_t *result = vm_json(view, vm);
@@ -47,6 +65,7 @@ static json_t *show_json(const struct vm_view *view, const struct usage_vm *vm)
 	json_object_set_new(result, "uuid", out_text_or_null(vm->domain->uuid));
 	json_object_set_new(result, "spec", out_text_or_null(file));
 	json_object_set_new(result, "functions", functions_json(vm, view->host));
+	json_object_set_new(result, "disks", disks_json(vm->guest));
 	json_object_set_new(result, "vcpu_cpus", out_text_or_null(cpus));
 	json_object_set_new(result, "console", out_text_or_null(console));
 	json_object_set_new(result, "serial_log", out_text_or_null(vm->guest->serial_log));
@@ -58,6 +77,18 @@ static void print_member(const json_t *vm, const char *label, const char *key)
 	CLEANUP(text) char *cell = out_cell(vm, key);
 
 	out_line("%-8s %s", label, cell);
+}
+
+static void print_disk(const char *label, const json_t *disk)
+{
+	CLEANUP(text) char *path = out_cell(disk, "path");
+	CLEANUP(text) char *pool = out_cell(disk, "pool");
+	CLEANUP(text) char *volume = out_cell(disk, "volume");
+
+	if (json_is_null(json_object_get(disk, "path")))
+		out_line("%-8s %s in pool %s", label, volume, pool);
+	else
+		out_line("%-8s %s", label, path);
 }
 
 static void print(const json_t *vm)
@@ -86,6 +117,8 @@ static void print(const json_t *vm)
 		out_line("%-8s %s  %s, node %s, driver %s", i == 0 ? "Devices" : "", address, name,
 			 node, driver);
 	}
+	json_array_foreach(json_object_get(vm, "disks"), i, item)
+		print_disk(i == 0 ? "Disks" : "", item);
 	print_member(vm, "Address", "address");
 	print_member(vm, "Console", "console");
 	print_member(vm, "Log", "serial_log");
