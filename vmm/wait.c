@@ -161,11 +161,13 @@ static void look_at_network(struct watch *watch)
 
 	if (watch->guest == NULL || seen->has_ssh)
 		return;
-	seen->has_address = (seen->has_network &&
-			     address_find(watch->hv, watch->uuid, watch->guest->mac,
-					  seen->has_agent, &seen->address)) ||
-			    address_of_vsock(watch->guest, &seen->address);
-	seen->has_ssh = seen->has_address && address_has_ssh(&seen->address);
+	seen->has_address = seen->has_network &&
+			    address_find(watch->hv, watch->uuid, watch->guest->mac, seen->has_agent,
+					 &seen->address);
+	if (seen->has_address)
+		seen->has_ssh = address_has_ssh(&seen->address);
+	else
+		seen->has_address = seen->has_ssh = address_of_vsock(watch->guest, &seen->address);
 	if (seen->has_ssh)
 		watch->ssh_at = clock_seconds();
 }
