@@ -123,6 +123,7 @@ static const struct cli_command commands[] = {
 	  .more = "All that stands behind NAME is ssh's: gpuvm ssh train -L 8888:localhost:8888\n"
 		  "gpuvm's own options stand before it. The user is that of [cloud-init] in its spec,\n"
 		  "unless -l names one. Host keys are kept in ~/.local/state/gpuvm/known_hosts, by VM.\n"
+		  "A VM without a network is reached over vsock, if its ssh server listens there.\n"
 		  "The exit code is ssh's: the command's, or 255 if ssh itself failed." },
 	{ .name = "log",
 	  .arguments = "NAME",
