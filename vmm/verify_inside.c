@@ -199,7 +199,7 @@ static void check_bars(const struct verify_function *function, const struct veri
 	}
 	row->source = verify_inside_path(guest->address, "resource");
 	row->expected = sizes == NULL ? mem_strdup("no BARs")
-				      : text_format("assigned, of full size: %s", sizes);
+				      : text_format("all as on the host: %s", sizes);
 	row->found = wrong == NULL ? mem_strdup("as on the host") : mem_strdup(wrong);
 	if (wrong == NULL)
 		return;
