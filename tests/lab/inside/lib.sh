@@ -20,6 +20,11 @@ as() {
 	runuser --login "$user" --command "${*@Q}"
 }
 
+# ssh_key USER: he has one.
+ssh_key() {
+	as "$1" sh -c '[ -e .ssh/id_ed25519 ] || { mkdir -p -m 0700 .ssh && ssh-keygen -q -t ed25519 -N "" -f .ssh/id_ed25519; }'
+}
+
 # expect_exit CODE CMD...: runs CMD, shows and keeps its output in $output, demands the exit code.
 expect_exit() {
 	local - want=$1 got=0
