@@ -143,79 +143,105 @@ static virStorageVolPtr look_up(struct hv_log *log, const char *name)
 	return virStorageVolLookupByName(log->pool, name);
 }
 
-/* 1: found; 0: no such file; -1 with @fail. If the pool was another reader's, it may be gone by now. */
-static int find(struct hv_log *log, const char *name, virStorageVolPtr *ret_volume,
-		struct fail *fail)
+/* What is done with a file; -1 with libvirt's error. */
+typedef int volume_use(struct hv_log *log, virStorageVolPtr volume, void *data);
+
+/*
+ * 1: done; 0: no such file; -1 with @fail. If the pool is another reader's, it can be gone at any moment; then there is
+ * another.
+ */
+static int with_file(struct hv_log *log, const char *name, volume_use *use, void *data,
+		     struct fail *fail)
 {
-	for (int i = 0; i < TRIES; i++) {
-		*ret_volume = log->pool == NULL ? NULL : look_up(log, name);
-		if (*ret_volume != NULL)
+	for (int i = 1;; i++) {
+		CLEANUP(volume)
+		virStorageVolPtr volume = log->pool == NULL ? NULL : look_up(log, name);
+
+		if (volume != NULL && use(log, volume, data) == 0)
 			return 1;
-		if (log->pool != NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL)
+		if (volume == NULL && log->pool != NULL &&
+		    virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL)
 			return 0;
-		if (log->is_own)
-			break;
+		if (log->is_own || i == TRIES)
+			return hv_fail(fail, "libvirt does not read the log");
 		detach(log);
 		if (attach_again(log, fail) < 0)
 			return -1;
 	}
-	return hv_fail(fail, "libvirt does not read the log");
+}
+
+/* The physical size: a guest that writes the header of a disk image on its console chooses the capacity. */
+static int ask_size(struct hv_log *log, virStorageVolPtr volume, void *data)
+{
+	virStorageVolInfo info;
+
+	(void)log;
+	if (virStorageVolGetInfoFlags(volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+		return -1;
+	*(uint64_t *)data = info.allocation;
+	return 0;
 }
 
 int hv_log_size(struct hv_log *log, const char *name, uint64_t *ret_bytes, bool *ret_exists,
 		struct fail *fail)
 {
-	CLEANUP(volume) virStorageVolPtr volume = NULL;
-	virStorageVolInfo info = { 0 };
-	int found = find(log, name, &volume, fail);
+	int found;
 
-	if (found < 0)
-		return -1;
-	/* The physical size: a guest that writes the header of a disk image on its console chooses the capacity. */
-	if (found > 0 && virStorageVolGetInfoFlags(volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
-		return hv_fail(fail, "libvirt does not tell the log's size");
+	*ret_bytes = 0;
+	found = with_file(log, name, ask_size, ret_bytes, fail);
 	*ret_exists = found > 0;
-	*ret_bytes = info.allocation;
-	return 0;
+	return found < 0 ? -1 : 0;
 }
 
-static int receive(virStreamPtr stream, char *buffer, size_t size, size_t *ret_count)
-{
-	size_t count = 0;
+struct piece {
+	uint64_t offset;
+	char *buffer;
+	size_t size, count;
+	virStreamPtr stream; /* its end would erase libvirt's last error */
+};
 
-	while (count < size) {
-		int got = virStreamRecv(stream, buffer + count, size - count);
+static inline void piece_cleanup(struct piece *piece)
+{
+	if (piece->stream != NULL)
+		virStreamFree(piece->stream);
+	piece->stream = NULL;
+}
+
+static int receive(struct piece *piece)
+{
+	while (piece->count < piece->size) {
+		int got = virStreamRecv(piece->stream, piece->buffer + piece->count,
+					piece->size - piece->count);
 
 		if (got < 0)
 			return -1;
 		if (got == 0)
 			break;
-		count += (size_t)got;
+		piece->count += (size_t)got;
 	}
-	*ret_count = count;
+	virStreamAbort(piece->stream); /* the rest, if there is any, is not wanted */
 	return 0;
+}
+
+static int download(struct hv_log *log, virStorageVolPtr volume, void *data)
+{
+	struct piece *piece = data;
+
+	piece_cleanup(piece);
+	piece->count = 0;
+	piece->stream = virStreamNew(log->connection, 0);
+	if (piece->stream == NULL ||
+	    virStorageVolDownload(volume, piece->stream, piece->offset, piece->size, 0) < 0)
+		return -1;
+	return receive(piece);
 }
 
 int hv_log_read(struct hv_log *log, const char *name, uint64_t offset, char *buffer, size_t size,
 		size_t *ret_count, struct fail *fail)
 {
-	CLEANUP(volume) virStorageVolPtr volume = NULL;
-	virStreamPtr stream;
-	int found = find(log, name, &volume, fail);
-	int result = -1;
+	CLEANUP(piece) struct piece piece = { .offset = offset, .buffer = buffer, .size = size };
+	int found = with_file(log, name, download, &piece, fail);
 
-	*ret_count = 0;
-	if (found <= 0)
-		return found;
-	stream = virStreamNew(log->connection, 0);
-	if (stream != NULL && virStorageVolDownload(volume, stream, offset, size, 0) == 0) {
-		result = receive(stream, buffer, size, ret_count);
-		if (result == 0)
-			virStreamAbort(stream); /* the rest, if there is any, is not wanted */
-	}
-	if (result < 0)
-		hv_fail(fail, "libvirt does not read the log");
-	if (stream != NULL)
-		virStreamFree(stream);
-	return result;
+	*ret_count = found > 0 ? piece.count : 0;
+	return found < 0 ? -1 : 0;
 }
