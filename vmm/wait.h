@@ -6,6 +6,7 @@
  * - With an agent it answers when the agent does and cloud-init, if it runs there, is done. If the VM has a network,
  *   ssh gets WAIT_SSH_S more to answer too.
  * - Without an agent it answers when its ssh port does, and the agent has got WAIT_AGENT_S more.
+ * - Where no address is known, ssh on vsock counts too; a VM without a network is not waited for on its account.
  * - With neither agent nor network nothing but its console can be seen: it counts as up once it has written there and
  *   then nothing for WAIT_QUIET_S. That is no more than a guess, and told as such.
  */
