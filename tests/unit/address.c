@@ -2,11 +2,7 @@
 /* What three sources say of a guest's addresses, in the place of libvirt's. */
 #include "vmm/address.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-#include <linux/vm_sockets.h>
-
+#include "tests/unit/sshport.h"
 #include "tests/unit/testhv.h"
 
 #define UUID "11111111-2222-4333-8444-555555555555"
@@ -174,42 +170,12 @@ static void a_guest_with_a_thousand_interfaces(void **state)
 	assert_string_equal(find(NULL, lines, NULL, MAC, true).address.text, "10.0.0.3");
 }
 
-/* What a server at the guest's port 22 says first; NULL: there is none. */
 static const char *spoken;
-static bool has_vsock = true;
 
-int __wrap_socket(int family, int type, int protocol);
-int __real_socket(int family, int type, int protocol);
-int __wrap_socket(int family, int type, int protocol)
+static const char *sshport_speaks(const struct sockaddr *name, socklen_t length)
 {
-	if (family == AF_VSOCK && !has_vsock) {
-		errno = EAFNOSUPPORT;
-		return -1;
-	}
-	/* A kernel without vsock shall do for the test. */
-	return __real_socket(family == AF_VSOCK ? AF_UNIX : family, type, protocol);
-}
-
-int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length);
-int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length)
-{
-	const struct sockaddr_vm *vsock = (const struct sockaddr_vm *)name;
-	int pair[2];
-
-	assert_int_equal(length, sizeof *vsock);
-	assert_int_equal(vsock->svm_family, AF_VSOCK);
-	assert_int_equal(vsock->svm_cid, 7);
-	assert_int_equal(vsock->svm_port, 22);
-	if (spoken == NULL) {
-		errno = ECONNRESET;
-		return -1;
-	}
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(write(pair[1], spoken, strlen(spoken)), strlen(spoken));
-	assert_int_equal(dup2(pair[0], fd), fd);
-	close(pair[0]);
-	close(pair[1]);
-	return 0;
+	sshport_is_vsock(name, length, 7);
+	return spoken;
 }
 
 static void vsock_counts_if_ssh_answers_there(void **state)
@@ -234,7 +200,7 @@ static void vsock_counts_if_ssh_answers_there(void **state)
 		struct address address = { .text = "untouched" };
 
 		spoken = cases[i].spoken;
-		has_vsock = cases[i].has_vsock;
+		sshport_has_vsock = cases[i].has_vsock;
 		assert_int_equal(address_of_vsock(&guest, &address), cases[i].is);
 		assert_string_equal(address.text, cases[i].is ? "vsock/7" : "untouched");
 		if (!cases[i].is)

@@ -3,13 +3,9 @@
 #include "vmm/wait.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <sys/socket.h>
-
-#include <linux/vm_sockets.h>
-
 #include <libvirt/libvirt-qemu.h>
 
+#include "tests/unit/sshport.h"
 #include "tests/unit/testhv.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/size.h"
@@ -134,48 +130,20 @@ int virDomainInterfaceAddresses(virDomainPtr domain, virDomainInterfacePtr **ret
 	return 1;
 }
 
-int __wrap_socket(int family, int type, int protocol);
-int __real_socket(int family, int type, int protocol);
-int __wrap_socket(int family, int type, int protocol)
-{
-	/* A kernel without vsock shall do for the test. */
-	return __real_socket(family == AF_VSOCK ? AF_UNIX : family, type, protocol);
-}
-
-static void is_the_guests(const struct sockaddr *name, socklen_t length)
+/* The guest's port 22. */
+static const char *sshport_speaks(const struct sockaddr *name, socklen_t length)
 {
 	const struct sockaddr_in *four = (const struct sockaddr_in *)name;
-	const struct sockaddr_vm *vsock = (const struct sockaddr_vm *)name;
 
 	if (name->sa_family == AF_VSOCK) {
 		assert_true(world.script.has_vsock);
-		assert_int_equal(length, sizeof *vsock);
-		assert_int_equal(vsock->svm_cid, 9);
-		assert_int_equal(vsock->svm_port, 22);
-		return;
+		sshport_is_vsock(name, length, 9);
+	} else {
+		assert_int_equal(length, sizeof *four);
+		assert_int_equal(four->sin_addr.s_addr, inet_addr("192.0.2.7"));
+		assert_int_equal(ntohs(four->sin_port), 22);
 	}
-	assert_int_equal(length, sizeof *four);
-	assert_int_equal(four->sin_addr.s_addr, inet_addr("192.0.2.7"));
-	assert_int_equal(ntohs(four->sin_port), 22);
-}
-
-/* The guest's port 22: a socket of the test's own, on which a server has spoken. */
-int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length);
-int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length)
-{
-	int pair[2];
-
-	is_the_guests(name, length);
-	if (!is_past(world.script.ssh_at)) {
-		errno = ECONNREFUSED;
-		return -1;
-	}
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(write(pair[1], "SSH-2.0-x\r\n", 11), 11);
-	assert_int_equal(dup2(pair[0], fd), fd);
-	close(pair[0]);
-	close(pair[1]);
-	return 0;
+	return is_past(world.script.ssh_at) ? "SSH-2.0-x\r\n" : NULL;
 }
 
 static void progress(void *data, const struct wait *wait, unsigned timeout_s, bool is_new)
