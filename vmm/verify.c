@@ -45,20 +45,11 @@ static const struct {
 	{ "guest messages", NEEDS_DRIVERS, verify_check_messages },
 };
 
-struct verify_row *verify_add(struct verify *verify, enum verify_state state, const char *subject)
-{
-	struct verify_row *row = MEM_APPEND(verify->rows, verify->count);
-
-	row->state = state;
-	row->subject = mem_strdup(subject);
-	return row;
-}
-
 static void add_problems(const struct verify_evidence *evidence, const struct guest *guest,
-			 const char *source, struct verify *verify)
+			 const char *source, struct findings *findings)
 {
 	for (size_t i = 0; guest != NULL && i < guest->problem_count; i++) {
-		struct verify_row *row = verify_add(verify, VERIFY_FAILED, NULL);
+		struct finding *row = findings_add(findings, FINDING_FAILED, NULL);
 
 		row->source = text_format("virsh dumpxml %s%s", source, evidence->name);
 		row->found = text_printable(guest->problems[i], 200);
@@ -69,23 +60,23 @@ static void add_problems(const struct verify_evidence *evidence, const struct gu
 	}
 }
 
-void verify_check_definition(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_definition(const struct verify_evidence *evidence, struct findings *findings)
 {
-	size_t before = verify->count;
-	struct verify_row *row;
+	size_t before = findings->count;
+	struct finding *row;
 
-	add_problems(evidence, evidence->guest, "", verify);
-	add_problems(evidence, evidence->definition, "--inactive ", verify);
+	add_problems(evidence, evidence->guest, "", findings);
+	add_problems(evidence, evidence->definition, "--inactive ", findings);
 	if (evidence->definition == NULL) {
-		row = verify_add(verify, VERIFY_WARNING, NULL);
+		row = findings_add(findings, FINDING_WARNING, NULL);
 		row->source = mem_strdup("virsh dumpxml --inactive");
 		row->found = mem_strdup("it has none any more");
 		row->hint = mem_strdup("it is forgotten when it stops: start it again from its "
 				       "file");
 	}
-	if (verify->count > before)
+	if (findings->count > before)
 		return;
-	row = verify_add(verify, VERIFY_OK, NULL);
+	row = findings_add(findings, FINDING_OK, NULL);
 	row->source = text_format("virsh dumpxml %s", evidence->name);
 	row->found = mem_strdup("as gpuvm wrote it");
 }
@@ -104,31 +95,30 @@ static bool can_check(const struct verify_evidence *evidence, enum needs needs)
 	return false;
 }
 
-static void run_check(const struct verify_evidence *evidence, size_t number, struct verify *verify)
+static void run_check(const struct verify_evidence *evidence, size_t number,
+		      struct findings *findings)
 {
-	size_t first = verify->count;
+	size_t first = findings->count;
 
 	if (can_check(evidence, checks[number].needs))
-		checks[number].check(evidence, verify);
+		checks[number].check(evidence, findings);
 	else
-		verify_add(verify, VERIFY_NOT_CHECKED, NULL)->found = mem_strdup(
+		findings_add(findings, FINDING_NOT_CHECKED, NULL)->found = mem_strdup(
 			"the guest did not tell: see guest agent");
-	for (size_t i = first; i < verify->count; i++) {
-		verify->rows[i].check = checks[number].name;
-		verify->rows[i].side = checks[number].needs == NEEDS_HOST ? VERIFY_HOST
-									  : VERIFY_GUEST;
+	for (size_t i = first; i < findings->count; i++) {
+		findings->rows[i].check = checks[number].name;
+		findings->rows[i].scope = checks[number].needs == NEEDS_HOST ? "host" : "guest";
 	}
 }
 
-struct verify *verify_judge_evidence(const struct verify_evidence *evidence)
+struct findings *verify_judge_evidence(const struct verify_evidence *evidence)
 {
-	struct verify *verify = mem_alloc(1, sizeof *verify);
+	struct findings *findings = findings_begin(evidence->name);
 
-	verify->name = mem_strdup(evidence->name);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		if (checks[i].needs == NEEDS_HOST || !evidence->host_only)
-			run_check(evidence, i, verify);
-	return verify;
+			run_check(evidence, i, findings);
+	return findings;
 }
 
 /* The first of the failure's words, for a row. */
@@ -241,7 +231,7 @@ static void tell(const struct verify_options *options, const char *text)
 		options->progress(text);
 }
 
-int verify_vm(const struct verify_options *options, const char *name, struct verify **ret_verify,
+int verify_vm(const struct verify_options *options, const char *name, struct findings **ret_verify,
 	      struct fail *fail)
 {
 	const char *uri = options->uri == NULL ? HV_URI_DEFAULT : options->uri;
@@ -276,76 +266,40 @@ int verify_vm(const struct verify_options *options, const char *name, struct ver
 	return 0;
 }
 
-size_t verify_count(const struct verify *verify, enum verify_state state)
+int verify_judge(const struct findings *findings, struct fail *fail)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < verify->count; i++)
-		if (verify->rows[i].state == state)
-			count++;
-	return count;
-}
-
-static const struct verify_row *first_of(const struct verify *verify, enum verify_state state)
-{
-	const struct verify_row *first = NULL;
-
-	for (size_t i = verify->count; i-- > 0;)
-		if (verify->rows[i].state == state)
-			first = &verify->rows[i];
-	return first;
-}
-
-int verify_judge(const struct verify *verify, struct fail *fail)
-{
-	size_t failed = verify_count(verify, VERIFY_FAILED);
-	size_t open = verify_count(verify, VERIFY_NOT_CHECKED);
-	const struct verify_row *row = first_of(verify,
-						failed > 0 ? VERIFY_FAILED : VERIFY_NOT_CHECKED);
+	size_t failed = findings_count(findings, FINDING_FAILED);
+	size_t open = findings_count(findings, FINDING_NOT_CHECKED);
+	const struct finding *row = findings_first(findings, failed > 0 ? FINDING_FAILED
+									: FINDING_NOT_CHECKED);
 
 	if (row == NULL)
 		return 0;
 	if (failed > 0)
 		fail_add(fail, FAIL_FAIL,
 			 "VM \"%s\" is not as it was planned: %zu of its checks failed",
-			 verify->name, failed);
+			 findings->name, failed);
 	else
-		fail_add(fail, FAIL_HOST, "VM \"%s\": %zu checks could not be made", verify->name,
+		fail_add(fail, FAIL_HOST, "VM \"%s\": %zu checks could not be made", findings->name,
 			 open);
 	fail_cause(fail, "%s%s%s: %s", row->check, row->subject == NULL ? "" : " of ",
 		   row->subject == NULL ? "" : row->subject, row->found);
 	return row->hint == NULL ? -1 : fail_hint(fail, "%s", row->hint);
 }
 
-const char *verify_state_name(enum verify_state state)
+const char *verify_state_name(enum finding_state state)
 {
 	switch (state) {
-	case VERIFY_OK:
+	case FINDING_OK:
 		return "ok";
-	case VERIFY_NOTE:
+	case FINDING_NOTE:
 		return "note";
-	case VERIFY_WARNING:
+	case FINDING_WARNING:
 		return "warning";
-	case VERIFY_FAILED:
+	case FINDING_FAILED:
 		return "failed";
-	case VERIFY_NOT_CHECKED:
+	case FINDING_NOT_CHECKED:
 		return "not checked";
 	}
 	return "unknown";
-}
-
-void verify_free(struct verify *verify)
-{
-	if (verify == NULL)
-		return;
-	for (size_t i = 0; i < verify->count; i++) {
-		free(verify->rows[i].subject);
-		free(verify->rows[i].source);
-		free(verify->rows[i].found);
-		free(verify->rows[i].expected);
-		free(verify->rows[i].hint);
-	}
-	free(verify->rows);
-	free(verify->name);
-	free(verify);
 }

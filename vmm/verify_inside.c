@@ -69,17 +69,17 @@ static bool is_for_guest(const struct verify_function *function)
 /* The guest's device, or a row that says that there is none. */
 static const struct verify_device *seen(const struct verify_evidence *evidence,
 					const struct verify_function *function,
-					struct verify *verify)
+					struct findings *findings)
 {
 	const struct verify_device *device = function->hostdev == NULL
 						     ? NULL
 						     : verify_device_at(evidence->inside,
 									function->hostdev);
-	struct verify_row *row;
+	struct finding *row;
 
 	if (device != NULL)
 		return device;
-	row = verify_add(verify, VERIFY_FAILED, function->address);
+	row = findings_add(findings, FINDING_FAILED, function->address);
 	row->source = verify_inside_path("*", "");
 	if (function->hostdev == NULL) {
 		row->found = mem_strdup("the running domain does not have it any more");
@@ -96,16 +96,16 @@ static const struct verify_device *seen(const struct verify_evidence *evidence,
 	return NULL;
 }
 
-void verify_check_agent(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_agent(const struct verify_evidence *evidence, struct findings *findings)
 {
-	struct verify_row *row = verify_add(verify, VERIFY_OK, NULL);
+	struct finding *row = findings_add(findings, FINDING_OK, NULL);
 
 	row->source = mem_strdup("qemu-guest-agent");
 	if (evidence->inside != NULL && evidence->drivers != NULL) {
 		row->found = mem_strdup("it answers");
 		return;
 	}
-	row->state = VERIFY_NOT_CHECKED;
+	row->state = FINDING_NOT_CHECKED;
 	row->found = mem_strdup(evidence->inside == NULL ? evidence->inside_problem
 							 : evidence->drivers_problem);
 	if (row->found == NULL)
@@ -114,9 +114,9 @@ void verify_check_agent(const struct verify_evidence *evidence, struct verify *v
 							: evidence->drivers_hint);
 }
 
-void verify_check_count(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_count(const struct verify_evidence *evidence, struct findings *findings)
 {
-	struct verify_row *row = verify_add(verify, VERIFY_OK, NULL);
+	struct finding *row = findings_add(findings, FINDING_OK, NULL);
 	size_t want = 0;
 	size_t have = 0;
 
@@ -132,22 +132,23 @@ void verify_check_count(const struct verify_evidence *evidence, struct verify *v
 	row->expected = text_format("%zu", want);
 	if (have == want)
 		return;
-	row->state = VERIFY_FAILED;
+	row->state = FINDING_FAILED;
 	row->hint = have < want ? mem_strdup("in the guest: dmesg | grep -i pci")
 				: text_format("somebody gave it another: gpuvm show %s",
 					      evidence->name);
 }
 
-void verify_check_ids(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_ids(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++) {
 		const struct verify_function *function = &evidence->functions[i];
 		const struct verify_device *device;
-		struct verify_row *row;
+		struct finding *row;
 
-		if (!is_for_guest(function) || (device = seen(evidence, function, verify)) == NULL)
+		if (!is_for_guest(function) ||
+		    (device = seen(evidence, function, findings)) == NULL)
 			continue;
-		row = verify_add(verify, VERIFY_OK, function->address);
+		row = findings_add(findings, FINDING_OK, function->address);
 		row->source = verify_inside_path(device->address, "device");
 		row->found = text_format("%04x:%04x at %s", device->vendor_id, device->device_id,
 					 device->address);
@@ -156,7 +157,7 @@ void verify_check_ids(const struct verify_evidence *evidence, struct verify *ver
 		if (device->vendor_id == function->device->vendor_id &&
 		    device->device_id == function->device->device_id)
 			continue;
-		row->state = VERIFY_FAILED;
+		row->state = FINDING_FAILED;
 		row->hint = text_format("gpuvm show %s", evidence->name);
 	}
 }
@@ -179,9 +180,9 @@ static char *wrong_bar(const struct device *host, const struct verify_device *gu
 }
 
 static void check_bars(const struct verify_function *function, const struct verify_device *guest,
-		       struct verify *verify)
+		       struct findings *findings)
 {
-	struct verify_row *row = verify_add(verify, VERIFY_OK, function->address);
+	struct finding *row = findings_add(findings, FINDING_OK, function->address);
 	CLEANUP(text) char *sizes = NULL;
 	CLEANUP(text) char *wrong = NULL;
 	bool is_memory = false;
@@ -204,14 +205,14 @@ static void check_bars(const struct verify_function *function, const struct veri
 	if (wrong == NULL)
 		return;
 	/* Ports of a GPU are a relic that no driver of today needs, and there are few to give out. */
-	row->state = is_memory ? VERIFY_FAILED : VERIFY_NOTE;
+	row->state = is_memory ? FINDING_FAILED : FINDING_NOTE;
 	row->hint = mem_strdup(is_memory
 				       ? "the guest's firmware had no room for it: in the guest "
 					 "dmesg | grep -e BAR -e 'no space'; on the host gpuvm plan"
 				       : "I/O ports, which no driver needs");
 }
 
-void verify_check_bars(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_bars(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++) {
 		const struct verify_function *function = &evidence->functions[i];
@@ -219,58 +220,58 @@ void verify_check_bars(const struct verify_evidence *evidence, struct verify *ve
 
 		if (!is_for_guest(function))
 			continue;
-		device = seen(evidence, function, verify);
+		device = seen(evidence, function, findings);
 		if (device != NULL)
-			check_bars(function, device, verify);
+			check_bars(function, device, findings);
 	}
 }
 
-void verify_check_node(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_node(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++) {
 		const struct verify_function *function = &evidence->functions[i];
 		const struct verify_device *device;
-		struct verify_row *row;
+		struct finding *row;
 		int want;
 
 		if (function->gpu == NULL || !is_for_guest(function) ||
-		    (device = seen(evidence, function, verify)) == NULL)
+		    (device = seen(evidence, function, findings)) == NULL)
 			continue;
 		want = function->hostdev->place.cell;
-		row = verify_add(verify, VERIFY_OK, function->address);
+		row = findings_add(findings, FINDING_OK, function->address);
 		row->source = verify_inside_path(device->address, "numa_node");
 		row->found = device->has_node ? text_format("%d", device->node)
 					      : mem_strdup("its kernel knows no nodes");
 		row->expected = text_format("%d", want);
 		if (!device->has_node) {
-			row->state = VERIFY_NOTE;
+			row->state = FINDING_NOTE;
 		} else if (device->node != want) {
-			row->state = VERIFY_FAILED;
+			row->state = FINDING_FAILED;
 			row->hint = mem_strdup("its programs choose CPUs and memory by it: in the "
 					       "guest dmesg | grep -i -e srat -e numa");
 		}
 	}
 }
 
-void verify_check_port(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_port(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++) {
 		const struct verify_function *function = &evidence->functions[i];
 		const struct verify_device *device, *port;
-		struct verify_row *row;
+		struct finding *row;
 
 		if (function->gpu == NULL || !is_for_guest(function) ||
-		    (device = seen(evidence, function, verify)) == NULL)
+		    (device = seen(evidence, function, findings)) == NULL)
 			continue;
 		port = device_named(evidence->inside, device->parent);
-		row = verify_add(verify, VERIFY_OK, function->address);
+		row = findings_add(findings, FINDING_OK, function->address);
 		row->source = verify_inside_path("*", "");
 		row->expected = text_format("a root port on %s", device->root_bus);
 		if (port != NULL && port->class_id == CLASS_PORT && port->depth == 0) {
 			row->found = text_format("%s", port->address);
 			continue;
 		}
-		row->state = VERIFY_FAILED;
+		row->state = FINDING_FAILED;
 		row->found = text_format("%s, which is no port", device->parent);
 		row->hint = text_format("gpuvm show %s", evidence->name);
 	}

@@ -33,7 +33,7 @@ static size_t gpus_of(const struct verify_evidence *evidence, uint16_t vendor_id
 }
 
 /* A guest does well without: what is in it is its user's. */
-void verify_check_guest_driver(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_guest_driver(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++) {
 		const struct verify_function *function = &evidence->functions[i];
@@ -42,16 +42,16 @@ void verify_check_guest_driver(const struct verify_evidence *evidence, struct ve
 							     ? NULL
 							     : verify_device_at(evidence->inside,
 										function->hostdev);
-		struct verify_row *row;
+		struct finding *row;
 
 		if (device == NULL)
 			continue;
-		row = verify_add(verify, VERIFY_OK, function->address);
+		row = findings_add(findings, FINDING_OK, function->address);
 		row->source = verify_inside_path(device->address, "driver");
 		row->found = mem_strdup(device->driver == NULL ? "none" : device->driver);
 		if (device->driver != NULL)
 			continue;
-		row->state = VERIFY_WARNING;
+		row->state = FINDING_WARNING;
 		row->hint = mem_strdup("no driver in the guest has taken it yet");
 		for (size_t j = 0; j < sizeof tools / sizeof *tools; j++)
 			if (tools[j].vendor_id == function->device->vendor_id) {
@@ -69,20 +69,20 @@ static const struct verify_tool *tool_named(const struct verify_drivers *drivers
 	return NULL;
 }
 
-void verify_check_tools(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_tools(const struct verify_evidence *evidence, struct findings *findings)
 {
 	for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
 		const struct verify_tool *tool = tool_named(evidence->drivers, tools[i].name);
 		size_t want = gpus_of(evidence, tools[i].vendor_id);
-		struct verify_row *row;
+		struct finding *row;
 
 		/* Its own vendor's driver is all that it can talk to. */
 		if (want == 0)
 			continue;
-		row = verify_add(verify, VERIFY_OK, tools[i].name);
+		row = findings_add(findings, FINDING_OK, tools[i].name);
 		row->source = text_format("%s in the guest", tools[i].name);
 		if (tool == NULL) {
-			row->state = VERIFY_NOTE;
+			row->state = FINDING_NOTE;
 			row->found = mem_strdup("the guest does not have it");
 			row->hint = mem_strdup(tools[i].install);
 			continue;
@@ -91,7 +91,7 @@ void verify_check_tools(const struct verify_evidence *evidence, struct verify *v
 		row->found = text_format("exit %d, %u GPUs", tool->exit_code, tool->gpu_count);
 		if (tool->exit_code == 0 && tool->gpu_count == want)
 			continue;
-		row->state = VERIFY_FAILED;
+		row->state = FINDING_FAILED;
 		if (tool->exit_code != 0 && tool->said != NULL)
 			text_add(&row->found, ": %s", tool->said);
 		row->hint = mem_strdup("in the guest: dmesg | grep -e NVRM -e amdgpu");
@@ -101,23 +101,23 @@ void verify_check_tools(const struct verify_evidence *evidence, struct verify *v
 /* What a kernel message says. The first row that fits counts. */
 static const struct {
 	const char *word, *other; /* both are in it; @other NULL: one is enough */
-	enum verify_state state;
+	enum finding_state state;
 	const char *hint;
 } messages[] = {
-	{ "fallen off the bus", NULL, VERIFY_FAILED,
+	{ "fallen off the bus", NULL, FINDING_FAILED,
 	  "the GPU does not answer: stop the VM, and see on the host: sudo dmesg | grep -i pci" },
-	{ "RmInitAdapter failed", NULL, VERIFY_FAILED,
+	{ "RmInitAdapter failed", NULL, FINDING_FAILED,
 	  "the driver cannot start the GPU: stop the VM and start it again" },
-	{ "PCI I/O region assigned to your NVIDIA device is invalid", NULL, VERIFY_FAILED,
+	{ "PCI I/O region assigned to your NVIDIA device is invalid", NULL, FINDING_FAILED,
 	  "a BAR has no address in the guest: on the host gpuvm plan" },
-	{ "amdgpu", "Fatal error during GPU init", VERIFY_FAILED,
+	{ "amdgpu", "Fatal error during GPU init", FINDING_FAILED,
 	  "the driver cannot start the GPU: stop the VM and start it again" },
-	{ "amdgpu", "timeout", VERIFY_WARNING,
+	{ "amdgpu", "timeout", FINDING_WARNING,
 	  "a program may have hung the GPU; without one the card or its power is at fault" },
 	/* I/O ports run short in most VMs, and nobody needs them. */
-	{ "can't assign; no space", "[mem", VERIFY_WARNING,
+	{ "can't assign; no space", "[mem", FINDING_WARNING,
 	  "harmless if the BARs above are assigned: it was tried again" },
-	{ "no space for", "[mem", VERIFY_WARNING,
+	{ "no space for", "[mem", FINDING_WARNING,
 	  "harmless if the BARs above are assigned: it was tried again" },
 };
 
@@ -156,9 +156,9 @@ static bool names_gpu(const struct verify_evidence *evidence, const char *messag
 	return false;
 }
 
-/* VERIFY_OK: it tells of no fault. */
-static enum verify_state judge(const struct verify_evidence *evidence, const char *message,
-			       const char **ret_hint)
+/* FINDING_OK: it tells of no fault. */
+static enum finding_state judge(const struct verify_evidence *evidence, const char *message,
+				const char **ret_hint)
 {
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
 		if (strstr(message, messages[i].word) == NULL ||
@@ -169,24 +169,24 @@ static enum verify_state judge(const struct verify_evidence *evidence, const cha
 	}
 	if (strstr(message, "NVRM: Xid") != NULL) {
 		*ret_hint = "its number says what: NVIDIA's page \"XID Errors\"";
-		return is_fatal_xid(message) ? VERIFY_FAILED : VERIFY_WARNING;
+		return is_fatal_xid(message) ? FINDING_FAILED : FINDING_WARNING;
 	}
 	if (strstr(message, "probe") != NULL && strstr(message, "failed with error") != NULL &&
 	    names_gpu(evidence, message)) {
 		*ret_hint = "the driver does not take the GPU: see the lines before it in dmesg";
-		return VERIFY_FAILED;
+		return FINDING_FAILED;
 	}
-	return VERIFY_OK;
+	return FINDING_OK;
 }
 
-void verify_check_messages(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_messages(const struct verify_evidence *evidence, struct findings *findings)
 {
 	const struct verify_drivers *drivers = evidence->drivers;
 	bool is_clean = true;
-	struct verify_row *row;
+	struct finding *row;
 
 	if (!drivers->has_messages) {
-		row = verify_add(verify, VERIFY_NOT_CHECKED, NULL);
+		row = findings_add(findings, FINDING_NOT_CHECKED, NULL);
 		row->source = mem_strdup("dmesg, journalctl -k in the guest");
 		row->found = mem_strdup("neither can be run there");
 		row->hint = mem_strdup("in the guest install util-linux, which has dmesg");
@@ -194,19 +194,19 @@ void verify_check_messages(const struct verify_evidence *evidence, struct verify
 	}
 	for (size_t i = 0; i < drivers->message_count; i++) {
 		const char *hint = NULL;
-		enum verify_state state = judge(evidence, drivers->messages[i], &hint);
+		enum finding_state state = judge(evidence, drivers->messages[i], &hint);
 
-		if (state == VERIFY_OK)
+		if (state == FINDING_OK)
 			continue;
 		is_clean = false;
-		row = verify_add(verify, state, NULL);
+		row = findings_add(findings, state, NULL);
 		row->source = mem_strdup("dmesg in the guest");
 		row->found = mem_strdup(drivers->messages[i]);
 		row->hint = mem_strdup(hint);
 	}
 	if (!is_clean)
 		return;
-	row = verify_add(verify, VERIFY_OK, NULL);
+	row = findings_add(findings, FINDING_OK, NULL);
 	row->source = mem_strdup("dmesg in the guest");
 	row->found = mem_strdup("no errors of its GPUs' drivers");
 }

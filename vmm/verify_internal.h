@@ -64,9 +64,6 @@ struct verify_evidence *verify_evidence_read(const struct root *root, struct hos
 void verify_evidence_free(struct verify_evidence *evidence);
 CLEANUP_DEFINE(verify_evidence, struct verify_evidence, verify_evidence_free)
 
-/* Adds a row of the check that is being made. Texts are the caller's to set; @subject is copied, NULL if none. */
-struct verify_row *verify_add(struct verify *verify, enum verify_state state, const char *subject);
-
 /* The guest's function that is @hostdev, by its place if it has one; NULL: it is not there. Borrows. */
 const struct verify_device *verify_device_at(const struct verify_guest *inside,
 					     const struct guest_hostdev *hostdev);
@@ -74,7 +71,7 @@ const struct verify_device *verify_device_at(const struct verify_guest *inside,
 /* A file of the guest's function @address, for people. The caller frees. */
 char *verify_inside_path(const char *address, const char *file);
 
-typedef void verify_check(const struct verify_evidence *evidence, struct verify *verify);
+typedef void verify_check(const struct verify_evidence *evidence, struct findings *findings);
 
 /* On the host: the GPU and its functions (verify_gpu.c, verify_link.c). */
 verify_check verify_check_driver, verify_check_holder, verify_check_width, verify_check_speed,
@@ -88,6 +85,6 @@ verify_check verify_check_agent, verify_check_count, verify_check_ids, verify_ch
 	verify_check_messages;
 
 /* Makes all checks on @evidence. Cannot fail. */
-struct verify *verify_judge_evidence(const struct verify_evidence *evidence);
+struct findings *verify_judge_evidence(const struct verify_evidence *evidence);
 
 #endif

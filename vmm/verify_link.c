@@ -24,8 +24,8 @@ static char *width_format(unsigned lanes)
 struct measure {
 	const char *file;
 	char *(*format)(unsigned value);
-	size_t now, most;          /* offsets in struct pcie_link */
-	enum verify_state if_less; /* than both ends are capable of */
+	size_t now, most;           /* offsets in struct pcie_link */
+	enum finding_state if_less; /* than both ends are capable of */
 	const char *hint;
 };
 
@@ -38,7 +38,7 @@ static const struct measure width = {
 	.format = width_format,
 	.now = offsetof(struct pcie_link, width),
 	.most = offsetof(struct pcie_link, max_width),
-	.if_less = VERIFY_FAILED,
+	.if_less = FINDING_FAILED,
 	.hint = "lanes were lost when the link was trained: look again while the GPU works; if it "
 		"stays, reseat the card or its riser",
 };
@@ -48,7 +48,7 @@ static const struct measure speed = {
 	.format = speed_format,
 	.now = offsetof(struct pcie_link, speed_mts),
 	.most = offsetof(struct pcie_link, max_speed_mts),
-	.if_less = VERIFY_WARNING,
+	.if_less = FINDING_WARNING,
 	.hint = "idle GPUs slow their link down: look again while the GPU works",
 };
 
@@ -81,16 +81,16 @@ static char *most_of_both(const struct measure *measure, unsigned card, unsigned
 }
 
 static void check(const struct verify_evidence *evidence, const struct gpu *gpu,
-		  const struct measure *measure, struct verify *verify)
+		  const struct measure *measure, struct findings *findings)
 {
 	const struct pcie_node *node = pcie_node(evidence->pcie, gpu);
 	const char *nothing = without_link(gpu, node);
-	struct verify_row *row = verify_add(verify, VERIFY_OK, gpu->device->address);
+	struct finding *row = findings_add(findings, FINDING_OK, gpu->device->address);
 	unsigned now, card, port;
 
 	row->source = health_path(gpu->device->address, measure->file);
 	if (nothing != NULL) {
-		row->state = VERIFY_NOTE;
+		row->state = FINDING_NOTE;
 		row->found = mem_strdup(nothing);
 		return;
 	}
@@ -110,19 +110,19 @@ static void check(const struct verify_evidence *evidence, const struct gpu *gpu,
 }
 
 static void check_all(const struct verify_evidence *evidence, const struct measure *measure,
-		      struct verify *verify)
+		      struct findings *findings)
 {
 	for (size_t i = 0; i < evidence->function_count; i++)
 		if (evidence->functions[i].gpu != NULL)
-			check(evidence, evidence->functions[i].gpu, measure, verify);
+			check(evidence, evidence->functions[i].gpu, measure, findings);
 }
 
-void verify_check_width(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_width(const struct verify_evidence *evidence, struct findings *findings)
 {
-	check_all(evidence, &width, verify);
+	check_all(evidence, &width, findings);
 }
 
-void verify_check_speed(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_speed(const struct verify_evidence *evidence, struct findings *findings)
 {
-	check_all(evidence, &speed, verify);
+	check_all(evidence, &speed, findings);
 }

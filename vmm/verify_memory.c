@@ -77,12 +77,12 @@ static char *where_it_is(const struct verify_evidence *evidence, uint64_t page_b
 	return text == NULL ? mem_strdup("none of it was found") : text;
 }
 
-static struct verify_row *add(const struct verify_evidence *evidence, enum verify_state state,
-			      uint64_t page_bytes, struct verify *verify)
+static struct finding *add(const struct verify_evidence *evidence, enum finding_state state,
+			   uint64_t page_bytes, struct findings *findings)
 {
 	CLEANUP(text) char *size = size_format(page_bytes);
 	CLEANUP(text) char *subject = text_format("%s pages", size);
-	struct verify_row *row = verify_add(verify, state, subject);
+	struct finding *row = findings_add(findings, state, subject);
 
 	row->source = numa_maps_path(evidence->pid);
 	row->found = where_it_is(evidence, page_bytes);
@@ -142,27 +142,27 @@ static hwloc_bitmap_t all_nodes(const struct guest *guest, uint64_t page_bytes)
 }
 
 static void check_pages(const struct verify_evidence *evidence, uint64_t page_bytes,
-			struct verify *verify)
+			struct findings *findings)
 {
 	bool is_kept;
 	hwloc_bitmap_t nodes = all_nodes(evidence->guest, page_bytes);
 	CLEANUP(text) char *plan = plan_of(evidence, page_bytes, &is_kept);
 	uint64_t elsewhere = bytes_on(evidence, page_bytes, NULL) -
 			     bytes_on(evidence, page_bytes, nodes);
-	struct verify_row *row;
+	struct finding *row;
 
 	hwloc_bitmap_free(nodes);
 	if (plan == NULL) {
-		row = add(evidence, VERIFY_WARNING, page_bytes, verify);
+		row = add(evidence, FINDING_WARNING, page_bytes, findings);
 		row->expected = mem_strdup("a node: the domain's XML binds it to none");
 		row->hint = text_format("gpuvm show %s", evidence->name);
 		return;
 	}
-	row = add(evidence, VERIFY_OK, page_bytes, verify);
+	row = add(evidence, FINDING_OK, page_bytes, findings);
 	row->expected = STEAL(plan);
 	if (elsewhere == 0 && is_kept)
 		return;
-	row->state = VERIFY_FAILED;
+	row->state = FINDING_FAILED;
 	row->hint = text_format("it was moved, or taken before it was bound: gpuvm stop %s, then "
 				"gpuvm start %s",
 				evidence->name, evidence->name);
@@ -176,12 +176,12 @@ static bool is_first_of_its_pages(const struct guest *guest, size_t cell)
 	return true;
 }
 
-void verify_check_memory(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_memory(const struct verify_evidence *evidence, struct findings *findings)
 {
 	const struct guest *guest = evidence->guest;
 
 	if (evidence->maps == NULL) {
-		struct verify_row *row = verify_add(verify, VERIFY_NOT_CHECKED, NULL);
+		struct finding *row = findings_add(findings, FINDING_NOT_CHECKED, NULL);
 
 		row->source = evidence->pid == 0 ? NULL : numa_maps_path(evidence->pid);
 		row->found = mem_strdup(evidence->maps_problem);
@@ -190,5 +190,5 @@ void verify_check_memory(const struct verify_evidence *evidence, struct verify *
 	}
 	for (size_t i = 0; i < guest->memory_count; i++)
 		if (is_first_of_its_pages(guest, i))
-			check_pages(evidence, page_bytes_of(&guest->memory[i]), verify);
+			check_pages(evidence, page_bytes_of(&guest->memory[i]), findings);
 }

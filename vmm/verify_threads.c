@@ -32,9 +32,9 @@ static const struct thread *thread_of(const struct thread_list *threads, size_t 
 	return NULL;
 }
 
-void verify_check_process(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_process(const struct verify_evidence *evidence, struct findings *findings)
 {
-	struct verify_row *row = verify_add(verify, VERIFY_OK, NULL);
+	struct finding *row = findings_add(findings, FINDING_OK, NULL);
 
 	row->source = mem_strdup(evidence->pid_source);
 	row->expected = text_format("a process with -uuid %s", evidence->uuid);
@@ -42,7 +42,7 @@ void verify_check_process(const struct verify_evidence *evidence, struct verify 
 		row->found = text_format("process %d", (int)evidence->pid);
 		return;
 	}
-	row->state = VERIFY_NOT_CHECKED;
+	row->state = FINDING_NOT_CHECKED;
 	row->found = mem_strdup("none that the caller may see");
 	row->hint = text_format("sudo gpuvm verify %s", evidence->name);
 }
@@ -69,23 +69,24 @@ static hwloc_const_bitmap_t planned(const struct guest_plan *plan, size_t vcpu)
 }
 
 /* Whether it is on its CPUs; else a row tells. */
-static bool check_vcpu(const struct verify_evidence *evidence, size_t vcpu, struct verify *verify)
+static bool check_vcpu(const struct verify_evidence *evidence, size_t vcpu,
+		       struct findings *findings)
 {
 	hwloc_const_bitmap_t want = planned(evidence->plan, vcpu);
 	CLEANUP(text) char *source = NULL;
 	hwloc_const_bitmap_t have = affinity_of(evidence, vcpu, &source);
 	CLEANUP(text) char *subject = text_format("vCPU %zu", vcpu);
-	struct verify_row *row;
+	struct finding *row;
 
 	if (have != NULL && want != NULL && hwloc_bitmap_isequal(have, want))
 		return true;
-	row = verify_add(verify, VERIFY_FAILED, subject);
+	row = findings_add(findings, FINDING_FAILED, subject);
 	row->source = STEAL(source);
 	row->expected = want == NULL ? mem_strdup("a planned CPU") : machine_cpus_format(want);
 	row->found = have == NULL ? mem_strdup("no such thread") : machine_cpus_format(have);
 	if (want == NULL) {
 		row->found = mem_strdup("no CPU was planned for it");
-		row->state = VERIFY_WARNING;
+		row->state = FINDING_WARNING;
 	}
 	row->hint = have == NULL || want == NULL ? text_format("gpuvm show %s", evidence->name)
 						 : text_format("virsh vcpupin %s %zu %s --live",
@@ -93,27 +94,27 @@ static bool check_vcpu(const struct verify_evidence *evidence, size_t vcpu, stru
 	return false;
 }
 
-void verify_check_vcpus(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_vcpus(const struct verify_evidence *evidence, struct findings *findings)
 {
 	size_t vcpus = evidence->guest->vcpus;
 	size_t right = 0;
 	size_t wrong = 0;
-	struct verify_row *row;
+	struct finding *row;
 
 	if (evidence->threads->count == 0 && evidence->affinity.count == 0) {
-		row = verify_add(verify, VERIFY_NOT_CHECKED, NULL);
+		row = findings_add(findings, FINDING_NOT_CHECKED, NULL);
 		row->found = mem_strdup("neither /proc nor libvirt shows its threads");
 		row->hint = text_format("sudo gpuvm verify %s", evidence->name);
 		return;
 	}
 	for (size_t i = 0; i < vcpus && wrong < MOST_ROWS; i++)
-		if (check_vcpu(evidence, i, verify))
+		if (check_vcpu(evidence, i, findings))
 			right++;
 		else
 			wrong++;
 	if (right == 0)
 		return;
-	row = verify_add(verify, VERIFY_OK, NULL);
+	row = findings_add(findings, FINDING_OK, NULL);
 	row->source = evidence->threads->count == 0 ? mem_strdup("virsh vcpuinfo")
 						    : thread_paths(evidence->pid);
 	row->found = text_format("%zu of %zu vCPUs are on their planned CPU alone", right, vcpus);
@@ -139,17 +140,17 @@ static bool is_inherited(const struct verify_evidence *evidence, const struct th
 
 /* Threads that QEMU names by what they do come and go; the first is QEMU itself. */
 static bool check_thread(const struct verify_evidence *evidence, const struct thread *thread,
-			 struct verify *verify)
+			 struct findings *findings)
 {
 	hwloc_const_bitmap_t want = is_iothread(thread) ? evidence->plan->iothreads
 							: evidence->plan->emulator;
 	CLEANUP(text)
 	char *subject = text_format("thread %d (%s)", (int)thread->tid, thread->name);
-	struct verify_row *row;
+	struct finding *row;
 
 	if (hwloc_bitmap_iszero(want) || hwloc_bitmap_isincluded(thread->cpus, want))
 		return true;
-	row = verify_add(verify, VERIFY_FAILED, subject);
+	row = findings_add(findings, FINDING_FAILED, subject);
 	row->source = thread_path(evidence->pid, thread->tid);
 	row->found = machine_cpus_format(thread->cpus);
 	row->expected = machine_cpus_format(want);
@@ -160,21 +161,21 @@ static bool check_thread(const struct verify_evidence *evidence, const struct th
 	return false;
 }
 
-void verify_check_emulator(const struct verify_evidence *evidence, struct verify *verify)
+void verify_check_emulator(const struct verify_evidence *evidence, struct findings *findings)
 {
 	size_t right = 0;
 	size_t wrong = 0;
-	struct verify_row *row;
+	struct finding *row;
 	CLEANUP(text) char *cpus = NULL;
 
 	if (evidence->threads->count == 0) {
-		row = verify_add(verify, VERIFY_NOT_CHECKED, NULL);
+		row = findings_add(findings, FINDING_NOT_CHECKED, NULL);
 		row->found = mem_strdup("/proc does not show its threads");
 		row->hint = text_format("sudo gpuvm verify %s", evidence->name);
 		return;
 	}
 	if (hwloc_bitmap_iszero(evidence->plan->emulator)) {
-		row = verify_add(verify, VERIFY_WARNING, NULL);
+		row = findings_add(findings, FINDING_WARNING, NULL);
 		row->found = mem_strdup("no CPUs were planned for QEMU's own threads");
 		row->hint = text_format("gpuvm show %s", evidence->name);
 		return;
@@ -184,7 +185,7 @@ void verify_check_emulator(const struct verify_evidence *evidence, struct verify
 
 		if (vcpu_of(thread) != NO_VCPU || is_inherited(evidence, thread))
 			continue;
-		if (check_thread(evidence, thread, verify))
+		if (check_thread(evidence, thread, findings))
 			right++;
 		else
 			wrong++;
@@ -192,7 +193,7 @@ void verify_check_emulator(const struct verify_evidence *evidence, struct verify
 	if (right == 0)
 		return;
 	cpus = machine_cpus_format(evidence->plan->emulator);
-	row = verify_add(verify, VERIFY_OK, NULL);
+	row = findings_add(findings, FINDING_OK, NULL);
 	row->source = thread_paths(evidence->pid);
 	row->found = text_format("%zu of QEMU's own threads are on CPUs %s, as planned", right,
 				 cpus);

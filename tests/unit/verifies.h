@@ -210,23 +210,23 @@ static inline char *verifies_edited(const char *text, const char *from, const ch
 	return text_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
 }
 
-static inline void verifies_print(const struct verify *verify)
+static inline void verifies_print(const struct findings *findings)
 {
-	for (size_t i = 0; i < verify->count; i++)
-		fprintf(stderr, "%-14s %-26s %-11s %s | %s | %s\n", verify->rows[i].check,
-			verify->rows[i].subject == NULL ? "" : verify->rows[i].subject,
-			verify_state_name(verify->rows[i].state), verify->rows[i].found,
-			verify->rows[i].expected, verify->rows[i].hint);
+	for (size_t i = 0; i < findings->count; i++)
+		fprintf(stderr, "%-14s %-26s %-11s %s | %s | %s\n", findings->rows[i].check,
+			findings->rows[i].subject == NULL ? "" : findings->rows[i].subject,
+			verify_state_name(findings->rows[i].state), findings->rows[i].found,
+			findings->rows[i].expected, findings->rows[i].hint);
 }
 
 /* The rows in @state are those of @check alone, and one of them has @word in it. */
-static inline void verifies_assert(const struct verify *verify, enum verify_state state,
+static inline void verifies_assert(const struct findings *findings, enum finding_state state,
 				   const char *check, const char *word)
 {
 	bool has_word = false;
 
-	for (size_t i = 0; i < verify->count; i++) {
-		const struct verify_row *row = &verify->rows[i];
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *row = &findings->rows[i];
 		CLEANUP(text)
 		char *text = text_format("%s %s %s %s", row->subject == NULL ? "" : row->subject,
 					 row->found, row->expected == NULL ? "" : row->expected,
@@ -237,13 +237,13 @@ static inline void verifies_assert(const struct verify *verify, enum verify_stat
 		if (row->state != state)
 			continue;
 		if (!text_equal(row->check, check)) {
-			verifies_print(verify);
+			verifies_print(findings);
 			fail_msg("%s is %s too", row->check, verify_state_name(state));
 		}
 		has_word = has_word || strstr(text, word) != NULL;
 	}
 	if (!has_word) {
-		verifies_print(verify);
+		verifies_print(findings);
 		fail_msg("no row of %s is %s with \"%s\"", check, verify_state_name(state), word);
 	}
 }

@@ -7,20 +7,21 @@ static void a_vm_as_planned_is_ok(void **state)
 	CLEANUP(root) struct root *root = verifies_open("planned");
 	CLEANUP(verify_evidence)
 	struct verify_evidence *evidence = verifies_read(root, VERIFIES_XML);
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 	struct fail fail = { 0 };
 
 	(void)state;
 	verifies_tell(evidence, VERIFIES_INSIDE, VERIFIES_DRIVERS);
-	verify = verify_judge_evidence(evidence);
-	if (verify_count(verify, VERIFY_FAILED) + verify_count(verify, VERIFY_NOT_CHECKED) +
-		    verify_count(verify, VERIFY_WARNING) >
+	findings = verify_judge_evidence(evidence);
+	if (findings_count(findings, FINDING_FAILED) +
+		    findings_count(findings, FINDING_NOT_CHECKED) +
+		    findings_count(findings, FINDING_WARNING) >
 	    0) {
-		verifies_print(verify);
+		verifies_print(findings);
 		fail_msg("it is not");
 	}
-	assert_true(verify_count(verify, VERIFY_OK) > 20);
-	assert_works(verify_judge(verify, &fail), &fail);
+	assert_true(findings_count(findings, FINDING_OK) > 20);
+	assert_works(verify_judge(findings, &fail), &fail);
 	assert_int_equal(evidence->pid, 4711);
 	assert_string_equal(evidence->pid_source, "/run/libvirt/qemu/train.pid");
 }
@@ -29,7 +30,7 @@ struct broken {
 	const char *what;
 	const char *path; /* below the root; NULL: nothing */
 	const char *text; /* what is in it then; NULL: it is gone */
-	enum verify_state state;
+	enum finding_state state;
 	const char *check, *word;
 };
 
@@ -39,56 +40,56 @@ struct broken {
 #define STATUS "Name:\tx\nCpus_allowed_list:\t"
 
 static const struct broken things[] = {
-	{ "asleep", GPU "power_state", "D3cold\n", VERIFY_FAILED, "power state", "D3cold" },
-	{ "half asleep", GPU "power_state", "D3hot\n", VERIFY_FAILED, "power state", "D3hot" },
-	{ "8 lanes of 16", GPU "current_link_width", "8\n", VERIFY_FAILED, "link width", "x8" },
-	{ "an idle link", GPU "current_link_speed", "2.5 GT/s PCIe\n", VERIFY_WARNING, "link speed",
-	  "2.5 GT/s 32 GT/s idle GPUs" },
-	{ "no link", GPU "current_link_width", "0\n", VERIFY_FAILED, "link width", "no link" },
-	{ "fatal errors", GPU "aer_dev_fatal", "TOTAL_ERR_FATAL 2\n", VERIFY_FAILED, "PCIe errors",
+	{ "asleep", GPU "power_state", "D3cold\n", FINDING_FAILED, "power state", "D3cold" },
+	{ "half asleep", GPU "power_state", "D3hot\n", FINDING_FAILED, "power state", "D3hot" },
+	{ "8 lanes of 16", GPU "current_link_width", "8\n", FINDING_FAILED, "link width", "x8" },
+	{ "an idle link", GPU "current_link_speed", "2.5 GT/s PCIe\n", FINDING_WARNING,
+	  "link speed", "2.5 GT/s 32 GT/s idle GPUs" },
+	{ "no link", GPU "current_link_width", "0\n", FINDING_FAILED, "link width", "no link" },
+	{ "fatal errors", GPU "aer_dev_fatal", "TOTAL_ERR_FATAL 2\n", FINDING_FAILED, "PCIe errors",
 	  "fatal 2" },
-	{ "nonfatal errors", GPU "aer_dev_nonfatal", "TOTAL_ERR_NONFATAL 3\n", VERIFY_WARNING,
+	{ "nonfatal errors", GPU "aer_dev_nonfatal", "TOTAL_ERR_NONFATAL 3\n", FINDING_WARNING,
 	  "PCIe errors", "nonfatal 3" },
 	{ "corrected errors", GPU "aer_dev_correctable", "RxErr 4\nTOTAL_ERR_COR 4\n",
-	  VERIFY_WARNING, "PCIe errors", "correctable 4" },
-	{ "errors of the port", PORT "aer_dev_fatal", "TOTAL_ERR_FATAL 1\n", VERIFY_FAILED,
+	  FINDING_WARNING, "PCIe errors", "correctable 4" },
+	{ "errors of the port", PORT "aer_dev_fatal", "TOTAL_ERR_FATAL 1\n", FINDING_FAILED,
 	  "PCIe errors", "0000:16:01.0, the port" },
-	{ "a vCPU that was widened by hand", TASK "4714/status", STATUS "2-3\n", VERIFY_FAILED,
+	{ "a vCPU that was widened by hand", TASK "4714/status", STATUS "2-3\n", FINDING_FAILED,
 	  "vCPU threads", "vCPU 1 2-3 3 virsh vcpupin train 1 3 --live" },
-	{ "a vCPU on another CPU", TASK "4716/status", STATUS "34\n", VERIFY_FAILED, "vCPU threads",
-	  "vCPU 3 34 35" },
-	{ "a vCPU without thread", TASK "4713/comm", "CPU 9/KVM\n", VERIFY_FAILED, "vCPU threads",
+	{ "a vCPU on another CPU", TASK "4716/status", STATUS "34\n", FINDING_FAILED,
+	  "vCPU threads", "vCPU 3 34 35" },
+	{ "a vCPU without thread", TASK "4713/comm", "CPU 9/KVM\n", FINDING_FAILED, "vCPU threads",
 	  "no such thread" },
-	{ "QEMU on the VM's CPUs", TASK "4711/status", STATUS "0-3,32\n", VERIFY_FAILED,
+	{ "QEMU on the VM's CPUs", TASK "4711/status", STATUS "0-3,32\n", FINDING_FAILED,
 	  "QEMU's threads", "thread 4711 (qemu-system-x86) 0-3,32 0,32 virsh emulatorpin" },
-	{ "an I/O thread elsewhere", TASK "4712/status", STATUS "0,32\n", VERIFY_FAILED,
+	{ "an I/O thread elsewhere", TASK "4712/status", STATUS "0,32\n", FINDING_FAILED,
 	  "QEMU's threads", "IO iothread1" },
 	{ "huge pages on the wrong node", "proc/4711/numa_maps",
 	  "7f0000000000 bind:0" VERIFIES_MAP("1", "512", "2048") "7f1000000000 bind:1" VERIFIES_MAP(
 		  "1", "262144", "4"),
-	  VERIFY_FAILED, "memory", "2 MiB pages 1 GiB on node 1 1 GiB on node 0" },
+	  FINDING_FAILED, "memory", "2 MiB pages 1 GiB on node 1 1 GiB on node 0" },
 	{ "one huge page on the wrong node", "proc/4711/numa_maps",
 	  "7f0 bind:0 huge N0=511 N1=1 kernelpagesize_kB=2048\n"
 	  "7f1 bind:1" VERIFIES_MAP("1", "262144", "4"),
-	  VERIFY_FAILED, "memory", "1022 MiB on node 0, 2 MiB on node 1" },
+	  FINDING_FAILED, "memory", "1022 MiB on node 0, 2 MiB on node 1" },
 	{ "one normal page on the wrong node", "proc/4711/numa_maps",
 	  "7f0 bind:0" VERIFIES_MAP(
 		  "0", "512", "2048") "7f1 bind:1 anon=262144 N0=1 N1=262143 kernelpagesize_kB=4\n",
-	  VERIFY_FAILED, "memory", "4 KiB pages 4 KiB on node 0, 1023.9 MiB on node 1" },
+	  FINDING_FAILED, "memory", "4 KiB pages 4 KiB on node 0, 1023.9 MiB on node 1" },
 	{ "more than planned, on the wrong node", "proc/4711/numa_maps",
 	  "7f0 bind:0 huge N0=512 N1=1 kernelpagesize_kB=2048\n"
 	  "7f1 bind:1" VERIFIES_MAP("1", "262144", "4"),
-	  VERIFY_FAILED, "memory", "1 GiB on node 0, 2 MiB on node 1" },
+	  FINDING_FAILED, "memory", "1 GiB on node 0, 2 MiB on node 1" },
 	{ "memory that is not there", "proc/4711/numa_maps",
 	  "7f0 bind:0" VERIFIES_MAP("0", "512", "2048") "7f1 bind:1" VERIFIES_MAP("1", "200000",
 										  "4"),
-	  VERIFY_FAILED, "memory", "781.2 MiB on node 1" },
-	{ "memory that the caller may not see", "proc/4711/numa_maps", NULL, VERIFY_NOT_CHECKED,
+	  FINDING_FAILED, "memory", "781.2 MiB on node 1" },
+	{ "memory that the caller may not see", "proc/4711/numa_maps", NULL, FINDING_NOT_CHECKED,
 	  "memory", "sudo gpuvm verify train" },
-	{ "a pid file of another time", "run/libvirt/qemu/train.pid", "812\n", VERIFY_OK, NULL,
+	{ "a pid file of another time", "run/libvirt/qemu/train.pid", "812\n", FINDING_OK, NULL,
 	  NULL },
-	{ "no pid file", "run/libvirt/qemu/train.pid", NULL, VERIFY_OK, NULL, NULL },
-	{ "a pid file that is none", "run/libvirt/qemu/train.pid", "-4711\n", VERIFY_OK, NULL,
+	{ "no pid file", "run/libvirt/qemu/train.pid", NULL, FINDING_OK, NULL, NULL },
+	{ "a pid file that is none", "run/libvirt/qemu/train.pid", "-4711\n", FINDING_OK, NULL,
 	  NULL },
 };
 
@@ -107,18 +108,18 @@ static void try_one(const struct root *root, const struct broken *thing)
 {
 	CLEANUP(verify_evidence)
 	struct verify_evidence *evidence = verifies_read(root, VERIFIES_XML);
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 
 	verifies_tell(evidence, VERIFIES_INSIDE, VERIFIES_DRIVERS);
-	verify = verify_judge_evidence(evidence);
+	findings = verify_judge_evidence(evidence);
 	if (thing->check == NULL) {
 		assert_int_equal(evidence->pid, 4711);
-		assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+		assert_int_equal(findings_count(findings, FINDING_FAILED), 0);
 		return;
 	}
-	verifies_assert(verify, thing->state, thing->check, thing->word);
-	if (thing->state != VERIFY_FAILED)
-		assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+	verifies_assert(findings, thing->state, thing->check, thing->word);
+	if (thing->state != FINDING_FAILED)
+		assert_int_equal(findings_count(findings, FINDING_FAILED), 0);
 }
 
 static void each_thing_that_is_wrong_is_told(void **state)
@@ -138,7 +139,7 @@ static void each_thing_that_is_wrong_is_told(void **state)
 /* What a link of /proc is cannot be put back as text. */
 static void a_gpu_that_qemu_does_not_have_is_told(void **state)
 {
-	static const struct broken thing = { .state = VERIFY_FAILED,
+	static const struct broken thing = { .state = FINDING_FAILED,
 					     .check = "holder",
 					     .word = "0000:17:00.0 nobody: process 4711" };
 	CLEANUP(root) struct root *root = verifies_open("nobody");
@@ -155,18 +156,18 @@ static void a_thread_may_be_where_its_vcpu_is(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const struct broken thing = { .state = VERIFY_FAILED,
+		const struct broken thing = { .state = FINDING_FAILED,
 					      .check = "QEMU's threads",
 					      .word = names[i] };
 		CLEANUP(root) struct root *root = verifies_open("inherited");
 		CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-		CLEANUP(verify) struct verify *verify = NULL;
+		CLEANUP(findings) struct findings *findings = NULL;
 
 		verifies_thread(root->dir, "4720", names[i], "3");
 		evidence = verifies_read(root, VERIFIES_XML);
 		evidence->host_only = true;
-		verify = verify_judge_evidence(evidence);
-		assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+		findings = verify_judge_evidence(evidence);
+		assert_int_equal(findings_count(findings, FINDING_FAILED), 0);
 		verifies_thread(root->dir, "4720", names[i], "0-3");
 		try_one(root, &thing);
 	}
@@ -176,43 +177,43 @@ static void a_gpu_on_another_driver_is_told(void **state)
 {
 	CLEANUP(root) struct root *root = verifies_open("driver");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 
 	(void)state;
 	hosts_bind(root->dir, "0000:97:00.0", "nvidia");
 	evidence = verifies_read(root, VERIFIES_XML);
 	evidence->host_only = true;
-	verify = verify_judge_evidence(evidence);
-	verifies_assert(verify, VERIFY_FAILED, "driver", "0000:97:00.0 nvidia vfio-pci");
+	findings = verify_judge_evidence(evidence);
+	verifies_assert(findings, FINDING_FAILED, "driver", "0000:97:00.0 nvidia vfio-pci");
 }
 
 static void a_vendors_vfio_driver_will_do(void **state)
 {
 	CLEANUP(root) struct root *root = verifies_open("variant");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 
 	(void)state;
 	hosts_bind(root->dir, "0000:97:00.0", "nvgrace-gpu-vfio-pci");
 	evidence = verifies_read(root, VERIFIES_XML);
 	evidence->host_only = true;
-	verify = verify_judge_evidence(evidence);
-	assert_int_equal(verify_count(verify, VERIFY_FAILED), 0);
+	findings = verify_judge_evidence(evidence);
+	assert_int_equal(findings_count(findings, FINDING_FAILED), 0);
 }
 
 static void another_holder_is_told(void **state)
 {
 	CLEANUP(root) struct root *root = verifies_open("holder");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 
 	(void)state;
 	processes_add_sleep(root->dir);
 	processes_open(root->dir, "812", "5", "/dev/vfio/28");
 	evidence = verifies_read(root, VERIFIES_XML);
 	evidence->host_only = true;
-	verify = verify_judge_evidence(evidence);
-	verifies_assert(verify, VERIFY_FAILED, "holder",
+	findings = verify_judge_evidence(evidence);
+	verifies_assert(findings, FINDING_FAILED, "holder",
 			"0000:97:00.0 process 812 (sleep) has /dev/vfio/28 open");
 }
 
@@ -220,7 +221,7 @@ static void a_process_of_another_vm_is_not_its_own(void **state)
 {
 	CLEANUP(root) struct root *root = verifies_open("stranger");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 	struct fail fail = { 0 };
 
 	(void)state;
@@ -228,9 +229,9 @@ static void a_process_of_another_vm_is_not_its_own(void **state)
 	evidence = verifies_read(root, VERIFIES_XML);
 	evidence->host_only = true;
 	assert_int_equal(evidence->pid, 0);
-	verify = verify_judge_evidence(evidence);
-	assert_true(verify_count(verify, VERIFY_NOT_CHECKED) >= 4);
-	assert_int_equal(verify_judge(verify, &fail), -1);
+	findings = verify_judge_evidence(evidence);
+	assert_true(findings_count(findings, FINDING_NOT_CHECKED) >= 4);
+	assert_int_equal(verify_judge(findings, &fail), -1);
 	fail_done(&fail);
 }
 
@@ -242,17 +243,17 @@ static void pins_that_were_changed_with_virsh_are_told(void **state)
 	char *xml = verifies_edited(VERIFIES_XML, "<vcpupin vcpu='0' cpuset='2'/>",
 				    "<vcpupin vcpu='0' cpuset='9'/>");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 	size_t failed;
 
 	(void)state;
 	verifies_thread(root->dir, "4713", "CPU 0/KVM", "9");
 	evidence = verifies_read(root, xml);
 	evidence->host_only = true;
-	verify = verify_judge_evidence(evidence);
-	failed = verify_count(verify, VERIFY_FAILED);
+	findings = verify_judge_evidence(evidence);
+	failed = findings_count(findings, FINDING_FAILED);
 	if (failed != 3)
-		verifies_print(verify);
+		verifies_print(findings);
 	/* the thread, the live definition, the stored one */
 	assert_int_equal(failed, 3);
 }
@@ -262,7 +263,7 @@ static void libvirt_tells_what_proc_hides(void **state)
 {
 	CLEANUP(root) struct root *root = verifies_open("hidden");
 	CLEANUP(verify_evidence) struct verify_evidence *evidence = NULL;
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 	static const unsigned cpus[] = { 2, 3, 34, 36 };
 
 	(void)state;
@@ -276,35 +277,35 @@ static void libvirt_tells_what_proc_hides(void **state)
 		*bitmap = hwloc_bitmap_alloc();
 		hwloc_bitmap_set(*bitmap, cpus[i]);
 	}
-	verify = verify_judge_evidence(evidence);
-	verifies_assert(verify, VERIFY_FAILED, "vCPU threads", "vCPU 3 36 35");
+	findings = verify_judge_evidence(evidence);
+	verifies_assert(findings, FINDING_FAILED, "vCPU threads", "vCPU 3 36 35");
 }
 
 static void the_worst_row_decides_the_exit_code(void **state)
 {
 	static const struct {
-		enum verify_state states[3];
+		enum finding_state states[3];
 		enum fail_kind kind;
 	} cases[] = {
-		{ { VERIFY_OK, VERIFY_NOTE, VERIFY_WARNING }, FAIL_NONE },
-		{ { VERIFY_OK, VERIFY_NOT_CHECKED, VERIFY_WARNING }, FAIL_HOST },
-		{ { VERIFY_NOT_CHECKED, VERIFY_FAILED, VERIFY_OK }, FAIL_FAIL },
-		{ { VERIFY_FAILED, VERIFY_OK, VERIFY_OK }, FAIL_FAIL },
+		{ { FINDING_OK, FINDING_NOTE, FINDING_WARNING }, FAIL_NONE },
+		{ { FINDING_OK, FINDING_NOT_CHECKED, FINDING_WARNING }, FAIL_HOST },
+		{ { FINDING_NOT_CHECKED, FINDING_FAILED, FINDING_OK }, FAIL_FAIL },
+		{ { FINDING_FAILED, FINDING_OK, FINDING_OK }, FAIL_FAIL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		CLEANUP(verify) struct verify *verify = mem_alloc(1, sizeof *verify);
+		CLEANUP(findings) struct findings *findings = mem_alloc(1, sizeof *findings);
 		CLEANUP(fail) struct fail fail = { 0 };
 
-		verify->name = mem_strdup("train");
+		findings->name = mem_strdup("train");
 		for (size_t j = 0; j < 3; j++) {
-			struct verify_row *row = verify_add(verify, cases[i].states[j], NULL);
+			struct finding *row = findings_add(findings, cases[i].states[j], NULL);
 
 			row->check = "memory";
 			row->found = text_format("row %zu", j);
 		}
-		assert_result(verify_judge(verify, &fail), &fail, cases[i].kind, "memory: row");
+		assert_result(verify_judge(findings, &fail), &fail, cases[i].kind, "memory: row");
 	}
 }
 

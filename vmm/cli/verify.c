@@ -6,11 +6,10 @@
 #include "vmm/cli/cli.h"
 #include "vmm/cli/out.h"
 
-static json_t *row_json(const struct verify_row *row)
+static json_t *row_json(const struct finding *row)
 {
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "side",
-			 row->side == VERIFY_HOST ? "host" : "guest", "check", row->check,
-			 "subject", out_text_or_null(row->subject), "state",
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "side", row->scope, "check",
+			 row->check, "subject", out_text_or_null(row->subject), "state",
 			 verify_state_name(row->state), "found", out_text_or_null(row->found),
 			 "expected", out_text_or_null(row->expected), "source",
 			 out_text_or_null(row->source), "hint", out_text_or_null(row->hint));
@@ -24,14 +23,14 @@ static const char *verdict_of(const struct fail *fail)
 	return fail->kind == FAIL_FAIL ? "failed" : "incomplete";
 }
 
-static json_t *verify_json(const struct verify *verify, const struct fail *fail)
+static json_t *verify_json(const struct findings *findings, const struct fail *fail)
 {
 	json_t *rows = json_array();
 	json_t *result;
 
-	for (size_t i = 0; i < verify->count; i++)
-		json_array_append_new(rows, row_json(&verify->rows[i]));
-	result = json_pack("{s:s, s:s, s:o}", "name", verify->name, "verdict", verdict_of(fail),
+	for (size_t i = 0; i < findings->count; i++)
+		json_array_append_new(rows, row_json(&findings->rows[i]));
+	result = json_pack("{s:s, s:s, s:o}", "name", findings->name, "verdict", verdict_of(fail),
 			   "checks", rows);
 	if (fail->kind != FAIL_NONE) {
 		json_t *errors = out_fail_json(fail);
@@ -89,14 +88,14 @@ static const struct out_column columns[] = {
 	{ "FOUND", cell_found },
 };
 
-static void print(const struct verify *verify, const json_t *result)
+static void print(const struct findings *findings, const json_t *result)
 {
-	size_t warnings = verify_count(verify, VERIFY_WARNING);
+	size_t warnings = findings_count(findings, FINDING_WARNING);
 
 	out_table(columns, sizeof columns / sizeof *columns, json_object_get(result, "checks"));
 	out_line("%zu ok, %zu failed, %zu not checked, %zu warning%s",
-		 verify_count(verify, VERIFY_OK), verify_count(verify, VERIFY_FAILED),
-		 verify_count(verify, VERIFY_NOT_CHECKED), warnings, warnings == 1 ? "" : "s");
+		 findings_count(findings, FINDING_OK), findings_count(findings, FINDING_FAILED),
+		 findings_count(findings, FINDING_NOT_CHECKED), warnings, warnings == 1 ? "" : "s");
 }
 
 int verify_run(const struct cli *cli, struct fail *fail)
@@ -105,21 +104,21 @@ int verify_run(const struct cli *cli, struct fail *fail)
 						.host_only = cli->host_only,
 						.timeout_s = cli->timeout_s,
 						.progress = cli->json ? NULL : out_progress };
-	CLEANUP(verify) struct verify *verify = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
 	json_t *result;
 	int code;
 
-	if (verify_vm(&options, cli->args[0], &verify, fail) < 0)
+	if (verify_vm(&options, cli->args[0], &findings, fail) < 0)
 		return -1;
 	out_progress_end();
-	code = verify_judge(verify, fail);
-	result = verify_json(verify, fail);
+	code = verify_judge(findings, fail);
+	result = verify_json(findings, fail);
 	if (cli->json) {
 		*cli->failure_is_told = true;
 		out_json(result);
 		return code;
 	}
-	print(verify, result);
+	print(findings, result);
 	json_decref(result);
 	return code;
 }
