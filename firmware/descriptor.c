@@ -189,6 +189,24 @@ int descriptor_select(const struct root *root, bool secure_boot, struct descript
 	return refuse(&list, secure_boot, fail);
 }
 
+char *descriptor_malformed(const struct root *root)
+{
+	__attribute__((cleanup(entries_done))) struct entries list = { 0 };
+
+	list_all(root, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct entry *entry = &list.entries[i];
+		CLEANUP(text) char *text = root_text(root, "%s/%s", entry->folder, entry->name);
+		__attribute__((cleanup(json_cleanup)))
+		json_t *json = text == NULL ? NULL : json_loads(text, 0, NULL);
+
+		/* An empty file masks one of the same name. */
+		if (text != NULL && *text != '\0' && !json_is_object(json))
+			return text_format("%s/%s", entry->folder, entry->name);
+	}
+	return NULL;
+}
+
 void descriptor_free(struct descriptor *descriptor)
 {
 	if (descriptor == NULL)

@@ -33,4 +33,7 @@ int descriptor_select(const struct root *root, bool secure_boot, struct descript
 void descriptor_free(struct descriptor *descriptor);
 CLEANUP_DEFINE(descriptor, struct descriptor, descriptor_free)
 
+/* The first descriptor that can be read and is no JSON object, as a path on the host; NULL: none. The caller frees. */
+char *descriptor_malformed(const struct root *root);
+
 #endif

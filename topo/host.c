@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/cmdline.h"
+#include "topo/iommu.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
@@ -37,29 +39,14 @@ static bool has_kvm(const struct root *root)
 	       root_exists(root, "/sys/module/kvm_amd");
 }
 
-static bool has_iommu(const struct root *root)
+/* Whether there is one, and what to do if not. */
+static void read_iommu(const struct root *root, struct host *host)
 {
-	CLEANUP(root_names) char **groups = root_names(root, "/sys/kernel/iommu_groups");
+	CLEANUP(cmdline) struct cmdline *cmdline = cmdline_read(root);
+	CLEANUP(iommu) struct iommu *iommu = iommu_read(root, cmdline);
 
-	return groups[0] != NULL;
-}
-
-/* The firmware's table tells whose turn it is: without it the switch is in the firmware's setup. */
-static char *iommu_hint(const struct root *root)
-{
-	CLEANUP(text) char *cpuinfo = root_text(root, "/proc/cpuinfo");
-	bool is_amd = cpuinfo != NULL && strstr(cpuinfo, "AuthenticAMD") != NULL;
-
-	if (is_amd && root_exists(root, "/sys/firmware/acpi/tables/IVRS"))
-		return mem_strdup(
-			"remove amd_iommu=off and iommu=off from the kernel's command line "
-			"and reboot");
-	if (is_amd)
-		return mem_strdup("enable IOMMU (AMD-Vi) in the firmware's setup and reboot");
-	if (root_exists(root, "/sys/firmware/acpi/tables/DMAR"))
-		return mem_strdup("add intel_iommu=on to the kernel's command line and reboot");
-	return mem_strdup("enable VT-d in the firmware's setup, add intel_iommu=on to the kernel's "
-			  "command line, and reboot");
+	host->has_iommu = iommu->state == IOMMU_ON;
+	host->iommu_hint = STEAL(iommu->hint);
 }
 
 int host_read(const struct root *root, struct host **ret_host, struct fail *fail)
@@ -71,10 +58,9 @@ int host_read(const struct root *root, struct host **ret_host, struct fail *fail
 	    machine_read(root, &host->machine, fail) < 0)
 		return -1;
 	host->gpus = gpu_list_build(host->devices);
-	host->has_iommu = has_iommu(root);
 	host->has_vfio_pci = has_vfio_pci(root);
 	host->has_kvm = has_kvm(root);
-	host->iommu_hint = iommu_hint(root);
+	read_iommu(root, host);
 	*ret_host = STEAL(host);
 	return 0;
 }

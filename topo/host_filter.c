@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/cmdline.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
@@ -60,9 +61,9 @@ char *host_filter_cpuinfo(const struct root *root, const char *text)
 
 static bool keep_meminfo(void *data, char *line, char **ret)
 {
-	static const char *const keys[] = {
-		"MemTotal", "MemFree", "Active(file)", "Inactive(file)", "Dirty", "Writeback", NULL
-	};
+	static const char *const keys[] = { "MemTotal",       "MemFree",      "Active(file)",
+					    "Inactive(file)", "Dirty",        "Writeback",
+					    "CommitLimit",    "Committed_AS", NULL };
 	const char *key = line;
 
 	(void)data;
@@ -265,4 +266,110 @@ char *host_filter_packages(const struct root *root, const char *text)
 
 	(void)root;
 	return filter(text, keep_package, &is_wanted);
+}
+
+char *host_filter_cmdline(const struct root *root, const char *text)
+{
+	(void)root;
+	return cmdline_filter(text);
+}
+
+char *host_filter_interrupts(const struct root *root, const char *text)
+{
+	static const char *const chips[] = { " IR-PCI-MSI", " IR-IO-APIC", " PCI-MSI", " IO-APIC" };
+	char *kept = NULL;
+
+	(void)root;
+	for (size_t i = 0; i < sizeof chips / sizeof *chips; i++)
+		if (strstr(text, chips[i]) != NULL)
+			text_add(&kept, "0: %s\n", chips[i]);
+	return kept == NULL ? mem_strdup("\n") : kept;
+}
+
+/* Keeps the lines that begin with one of the NULL-terminated words that @data is. */
+static bool keep_beginning(void *data, char *line, char **ret)
+{
+	const char *const *words = data;
+
+	for (; *words != NULL; words++)
+		if (text_starts(line, *words)) {
+			text_add(ret, "%s\n", line);
+			break;
+		}
+	return true;
+}
+
+/* A file without such a line is kept too: that it is there counts. */
+static char *keep_lines(const char *text, const char *const *words)
+{
+	char *kept = filter(text, keep_beginning, (void *)words);
+
+	return kept == NULL ? mem_strdup("\n") : kept;
+}
+
+char *host_filter_config(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "CONFIG_INTEL_IOMMU=",
+					     "CONFIG_INTEL_IOMMU_DEFAULT_ON=", NULL };
+
+	(void)root;
+	return keep_lines(text, words);
+}
+
+char *host_filter_modprobe(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "options vfio-pci ", "options vfio_pci ", NULL };
+
+	(void)root;
+	return filter(text, keep_beginning, (void *)words);
+}
+
+char *host_filter_guests(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "ON_SHUTDOWN=", NULL };
+
+	(void)root;
+	return keep_lines(text, words);
+}
+
+static bool keep_group(void *data, char *line, char **ret)
+{
+	(void)data;
+	if (text_starts(line, "libvirt:"))
+		text_add(ret, "%.*s:\n", (int)(strrchr(line, ':') - line), line);
+	return true;
+}
+
+char *host_filter_group(const struct root *root, const char *text)
+{
+	char *kept = filter(text, keep_group, NULL);
+
+	(void)root;
+	return kept == NULL ? mem_strdup("\n") : kept;
+}
+
+char *host_filter_status(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "Name:", "Uid:", "CapEff:", NULL };
+
+	(void)root;
+	if (!text_starts(text, "Name:\tlibvirtd\n") && !text_starts(text, "Name:\tvirtqemud\n"))
+		return NULL;
+	return keep_lines(text, words);
+}
+
+char *host_filter_nvidia(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "Device Minor:", NULL };
+
+	(void)root;
+	return keep_lines(text, words);
+}
+
+char *host_filter_fabric(const struct root *root, const char *text)
+{
+	static const char *const words[] = { "FABRIC_MODE=", NULL };
+
+	(void)root;
+	return keep_lines(text, words);
 }

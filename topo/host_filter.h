@@ -19,4 +19,15 @@ char *host_filter_pci_ids(const struct root *root,
 char *host_filter_packages(const struct root *root,
 			   const char *text); /* libvirt's, QEMU's, OVMF's */
 
+/* What gpuvm check reads beside. */
+char *host_filter_cmdline(const struct root *root, const char *text);
+char *host_filter_interrupts(const struct root *root, const char *text); /* kinds of chips */
+char *host_filter_config(const struct root *root, const char *text);
+char *host_filter_modprobe(const struct root *root, const char *text); /* vfio-pci's options */
+char *host_filter_guests(const struct root *root, const char *text);   /* ON_SHUTDOWN */
+char *host_filter_group(const struct root *root, const char *text);    /* libvirt, no members */
+char *host_filter_status(const struct root *root, const char *text);   /* of libvirt's daemons */
+char *host_filter_nvidia(const struct root *root, const char *text);
+char *host_filter_fabric(const struct root *root, const char *text);
+
 #endif

@@ -210,6 +210,7 @@ static int check_host(const struct place_request *request, const struct host *ho
 			  host->iommu_hint == NULL
 				  ? "switch the IOMMU on in the firmware and the kernel"
 				  : host->iommu_hint);
+		fail_finding(fail, "iommu");
 		return fail_at(fail, request->gpus[0].file, request->gpus[0].line);
 	}
 	for (size_t i = 0; i < request->gpu_count; i++) {
@@ -225,6 +226,7 @@ static int check_host(const struct place_request *request, const struct host *ho
 			fail_cause(fail, "%s", gpu->offer_reason);
 			fail_hint(fail, "choose another GPU (gpuvm gpus), or move the card to a "
 					"slot with an IOMMU group of its own");
+			fail_finding(fail, "iommu-group");
 			return fail_at(fail, wanted->file, wanted->line);
 		}
 	}

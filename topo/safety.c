@@ -42,10 +42,12 @@ enum safety_interrupts safety_interrupts(const struct root *root)
 	return cannot ? SAFETY_NO_REMAPPING : SAFETY_NOT_REMAPPED;
 }
 
-static int check_interrupts(const struct root *root, const struct gpu *gpu, struct fail *fail)
+int safety_check_interrupts(const struct root *root, const struct device_list *devices,
+			    const struct gpu *gpu, struct fail *fail)
 {
 	enum safety_interrupts interrupts = safety_interrupts(root);
 
+	(void)devices;
 	switch (interrupts) {
 	case SAFETY_REMAPPED:
 	case SAFETY_UNSAFE_ALLOWED:
@@ -88,11 +90,13 @@ static char *firmware_region(const struct root *root, int group)
 	return NULL;
 }
 
-static int check_regions(const struct root *root, const struct gpu *gpu, struct fail *fail)
+int safety_check_regions(const struct root *root, const struct device_list *devices,
+			 const struct gpu *gpu, struct fail *fail)
 {
 	int group = gpu->device->iommu_group;
 	CLEANUP(text) char *region = group < 0 ? NULL : firmware_region(root, group);
 
+	(void)devices;
 	if (region == NULL)
 		return 0;
 	fail_add(fail, FAIL_HOST,
@@ -128,7 +132,7 @@ static const struct device *keeps_bus_from_reset(const struct device_list *devic
 	return NULL;
 }
 
-static int check_reset(const struct root *root, const struct device_list *devices,
+int safety_check_reset(const struct root *root, const struct device_list *devices,
 		       const struct gpu *gpu, struct fail *fail)
 {
 	const struct device *device = gpu->device;
@@ -160,10 +164,35 @@ static int check_reset(const struct root *root, const struct device_list *device
 			       "own");
 }
 
+static const struct {
+	const char *finding; /* of `gpuvm check` */
+	safety_rule *rule;
+} rules[] = {
+	{ "interrupt-remapping", safety_check_interrupts },
+	{ "reserved-regions", safety_check_regions },
+	{ "reset", safety_check_reset },
+};
+
+static bool is_among(const char *const *words, const char *word)
+{
+	for (; words != NULL && *words != NULL; words++)
+		if (text_equal(*words, word))
+			return true;
+	return false;
+}
+
+int safety_check_but(const struct root *root, const struct device_list *devices,
+		     const struct gpu *gpu, const char *const *forced, struct fail *fail)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if (!is_among(forced, rules[i].finding) &&
+		    rules[i].rule(root, devices, gpu, fail) < 0)
+			return fail_finding(fail, rules[i].finding);
+	return 0;
+}
+
 int safety_check(const struct root *root, const struct device_list *devices, const struct gpu *gpu,
 		 struct fail *fail)
 {
-	if (check_interrupts(root, gpu, fail) < 0 || check_regions(root, gpu, fail) < 0)
-		return -1;
-	return check_reset(root, devices, gpu, fail);
+	return safety_check_but(root, devices, gpu, NULL, fail);
 }

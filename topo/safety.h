@@ -25,10 +25,21 @@ enum safety_interrupts {
 enum safety_interrupts safety_interrupts(const struct root *root);
 
 /*
+ * One rule of safety_check(), named for `gpuvm check` (fail.h); rules that need no device list take it all the same.
+ * They fail as that does.
+ */
+typedef int safety_rule(const struct root *root, const struct device_list *devices,
+			const struct gpu *gpu, struct fail *fail);
+safety_rule safety_check_interrupts, safety_check_regions, safety_check_reset;
+
+/*
  * FAIL_HOST, named, with the next step: interrupts are not remapped; the firmware keeps DMA to @gpu's group
  * to itself (RMRR: a reserved region "direct"); nothing can reset @gpu. A GPU without a reset of its own is
  * reset with its whole bus, if all of that bus travels with it. What cannot be read is no reason.
+ * A rule whose finding is among the NULL-terminated @forced (NULL: none) is left out.
  */
+int safety_check_but(const struct root *root, const struct device_list *devices,
+		     const struct gpu *gpu, const char *const *forced, struct fail *fail);
 int safety_check(const struct root *root, const struct device_list *devices, const struct gpu *gpu,
 		 struct fail *fail);
 

@@ -134,7 +134,7 @@ static int identify_for_plan(struct launch *launch, struct fail *fail)
 	launch->outcome = LAUNCH_PLANNED;
 	if (launch->root->live)
 		(void)launch_check_owner(launch, &owner);
-	launch_refusals_keep(launch, &owner);
+	launch_refusals_keep(launch, &owner, "owner");
 	return 0;
 }
 
@@ -157,10 +157,12 @@ static int check_host(struct launch *launch, struct fail *fail)
 static int check_parts(struct launch *launch, struct fail *fail)
 {
 	if (launch_disks_check(launch, fail) < 0)
-		return -1;
+		return fail_finding(fail, "disks");
 	if (share_check(launch->spec, launch->root, hv_libvirt_version(launch->hv), fail) < 0)
-		return -1;
-	return preflight_network(launch->spec, launch->root, launch->hv, fail);
+		return fail_finding(fail, "shares");
+	if (preflight_network(launch->spec, launch->root, launch->hv, fail) < 0)
+		return fail_finding(fail, "network");
+	return 0;
 }
 
 /* Nothing is read but firmware descriptors and who has GPUs, nothing is changed. */
@@ -182,7 +184,7 @@ static int decide(struct launch *launch, struct fail *fail)
 		return -1;
 	if (spec->firmware_code == NULL &&
 	    descriptor_select(launch->root, spec->secure_boot, &launch->firmware, fail) < 0)
-		return -1;
+		return fail_finding(fail, "firmware");
 	if (launch->options.keep_owner && vm != NULL && vm->guest->is_ours) {
 		identity.user = vm->guest->user;
 		identity.uid = vm->guest->uid;
@@ -210,7 +212,7 @@ static bool has_nvram(const struct launch *launch)
 static int check_gpus(struct launch *launch, struct fail *fail)
 {
 	return preflight_gpus(launch->root, launch->host, launch->placement, launch->usage->users,
-			      &launch->not_checked, fail);
+			      launch->options.forced, &launch->not_checked, fail);
 }
 
 static int define(struct launch *launch, struct fail *fail)
@@ -274,6 +276,7 @@ static const struct step start_steps[] = {
 	{ "place-seed", NULL, launch_seed_place, NULL },
 	{ "decide", NULL, decide, NULL },
 	{ "check-gpus", NULL, check_gpus, NULL },
+	{ "check-findings", NULL, launch_check_refuse, NULL },
 	{ "claim", NULL, launch_request_claim, NULL },
 	{ "open-gate", NULL, launch_gate_open, NULL },
 	{ "hold", NULL, launch_hold_begin, launch_hold_undo }, /* no crash leaves a VM without */
@@ -294,6 +297,22 @@ void launch_say(const struct launch *launch, const char *step, const char *says)
 		launch->options.progress(launch->options.progress_data, step, says);
 }
 
+/* The finding (check.h) that a step which fails is of, where the step has not said it; NULL: none. */
+static const char *finding_of(const char *step)
+{
+	static const struct {
+		const char *step, *finding;
+	} rows[] = {
+		{ "identify", "owner" },        { "disks", "disks" },      { "seed", "first-boot" },
+		{ "place-seed", "first-boot" }, { "decide", "placement" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (text_equal(rows[i].step, step))
+			return rows[i].finding;
+	return NULL;
+}
+
 /* A VM that runs already needs no further step. */
 static int run(struct launch *launch, const struct step *steps, struct fail *fail)
 {
@@ -301,6 +320,7 @@ static int run(struct launch *launch, const struct step *steps, struct fail *fai
 		launch_say(launch, steps[i].name, steps[i].says);
 		if (steps[i].run(launch, fail) == 0)
 			continue;
+		fail_finding(fail, finding_of(steps[i].name));
 		for (i++; i-- > 0;)
 			if (steps[i].undo != NULL)
 				steps[i].undo(launch, fail);

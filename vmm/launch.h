@@ -20,6 +20,7 @@
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
+#include "vmm/check.h"
 #include "vmm/disk.h"
 #include "vmm/domain.h"
 #include "vmm/held.h"
@@ -41,7 +42,9 @@ struct launch_options {
 	const char *lease_directory; /* NULL: LEASE_DIRECTORY */
 	const char *
 		spec_text; /* of launch_plan(): the spec, of which @path is but the name; NULL: the file has it */
-	bool force;                /* start another user's VM */
+	bool force; /* start another user's VM */
+	const char *const *
+		forced; /* findings that keep no VM from starting, by id; NULL-terminated; NULL: none */
 	bool by_name;              /* a target is a VM's name, whatever it looks like */
 	bool keep_owner;           /* the VM stays its owner's, whoever starts it: starts at boot */
 	unsigned choose_timeout_s; /* 0: LAUNCH_CHOOSE_TIMEOUT_S */
@@ -105,6 +108,14 @@ struct launch {
  */
 int launch_plan(const struct launch_options *options, const char *path, struct launch **ret_launch,
 		struct fail *fail);
+
+/*
+ * Plans the spec at @path, and makes all findings on it, its GPUs and the host (check.h), what a start would refuse
+ * included: a plan that is refused is no failure. Fails if the spec or the host cannot be read. *@ret_launch is always
+ * set. Release both.
+ */
+int launch_examine(const struct launch_options *options, const char *path,
+		   struct launch **ret_launch, struct findings **ret_findings, struct fail *fail);
 
 /*
  * Starts @target: a spec's path (it has a '/' or ends in ".ini"), else the name of a VM that was started

@@ -317,6 +317,6 @@ int launch_disks_foresee(struct launch *launch, struct fail *fail)
 		(void)launch_disks_check(launch, &refusal);
 	else
 		disks_choose_io(launch->disks, launch->root, 0);
-	launch_refusals_keep(launch, &refusal);
+	launch_refusals_keep(launch, &refusal, "disks");
 	return 0;
 }

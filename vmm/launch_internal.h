@@ -74,8 +74,11 @@ void launch_disks_undo(struct launch *launch, struct fail *fail);
 int launch_disks_judge(const struct launch *launch, struct disk *disk,
 		       const struct hv_volume *volume, struct fail *fail);
 
-/* Keeps @refusal of a plan, unless it is none, and empties it. */
-void launch_refusals_keep(struct launch *launch, struct fail *refusal);
+/* Keeps @refusal of a plan, unless it is none, and empties it; what has no finding yet is of @finding (check.h). */
+void launch_refusals_keep(struct launch *launch, struct fail *refusal, const char *finding);
+
+/* Whether no finding on the placed VM, its GPUs and the host keeps it from starting (FAIL_HOST). */
+int launch_check_refuse(struct launch *launch, struct fail *fail);
 
 /* Adds what start would still refuse to the refusals of a plan on the live host. */
 int launch_refusals_foresee(struct launch *launch, struct fail *fail);

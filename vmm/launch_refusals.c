@@ -4,8 +4,9 @@
 #include "vmm/preflight.h"
 #include "vmm/share.h"
 
-void launch_refusals_keep(struct launch *launch, struct fail *refusal)
+void launch_refusals_keep(struct launch *launch, struct fail *refusal, const char *finding)
 {
+	fail_finding(refusal, finding);
 	if (refusal->kind != FAIL_NONE)
 		*MEM_APPEND(launch->refusals, launch->refusal_count) = *refusal;
 	*refusal = (struct fail){ 0 };
@@ -27,9 +28,12 @@ int launch_refusals_foresee(struct launch *launch, struct fail *fail)
 	}
 	if (launch->usage->users != NULL)
 		(void)preflight_gpus(launch->root, launch->host, launch->placement,
-				     launch->usage->users, &launch->not_checked, &gpus);
-	launch_refusals_keep(launch, &network);
-	launch_refusals_keep(launch, &shares);
-	launch_refusals_keep(launch, &gpus);
+				     launch->usage->users, launch->options.forced,
+				     &launch->not_checked, &gpus);
+	if (gpus.kind == FAIL_NONE)
+		(void)launch_check_refuse(launch, &gpus);
+	launch_refusals_keep(launch, &network, "network");
+	launch_refusals_keep(launch, &shares, "shares");
+	launch_refusals_keep(launch, &gpus, "placement");
 	return 0;
 }

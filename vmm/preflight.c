@@ -20,14 +20,16 @@ int preflight_host(const struct host *host, struct fail *fail)
 		fail_cause(fail, "%s",
 			   host->live ? "/dev/kvm does not exist"
 				      : "neither kvm_intel nor kvm_amd is loaded");
-		return fail_hint(fail, "enable VT-x or SVM in the firmware's settings, then: sudo "
-				       "modprobe kvm_intel || sudo modprobe kvm_amd");
+		fail_hint(fail, "enable VT-x or SVM in the firmware's settings, then: sudo "
+				"modprobe kvm_intel || sudo modprobe kvm_amd");
+		return fail_finding(fail, "kvm");
 	}
 	if (!host->has_vfio_pci) {
 		fail_add(fail, FAIL_HOST, "this host's kernel has no vfio-pci driver");
 		fail_cause(fail, "the module is neither loaded nor installed");
-		return fail_hint(fail, "boot a kernel with CONFIG_VFIO_PCI (Debian: sudo apt "
-				       "install linux-image-amd64)");
+		fail_hint(fail, "boot a kernel with CONFIG_VFIO_PCI (Debian: sudo apt "
+				"install linux-image-amd64)");
+		return fail_finding(fail, "vfio");
 	}
 	return 0;
 }

@@ -32,7 +32,8 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
 /*
  * The GPUs of @placement can be given away without risk to the host (FAIL_HOST, see safety.h), and nobody
  * of @holders, which were read for them at least, holds them (FAIL_BUSY with the holder, see holder.h), but for the
- * host's console on a GPU whose place_gpu.allow_boot_vga is set and whose driver then detaches safely.
+ * host's console on a GPU whose place_gpu.allow_boot_vga is set and whose driver then detaches safely. Rules of
+ * safety.h whose findings are among the NULL-terminated @forced (NULL: none) are left out.
  *
  * Only root sees every holder, and a busy driver can hang the detach for good: for any other caller each
  * function must be on vfio-pci or on no driver, or libvirt's hook be active, which looks as root (FAIL_HOST).
@@ -40,6 +41,6 @@ int preflight_network(const struct spec *spec, const struct root *root, struct h
  */
 int preflight_gpus(const struct root *root, const struct host *host,
 		   const struct placement *placement, const struct holder_list *holders,
-		   size_t *ret_not_checked, struct fail *fail);
+		   const char *const *forced, size_t *ret_not_checked, struct fail *fail);
 
 #endif

@@ -8,10 +8,11 @@
 #include "vmm/preflight.h"
 
 static int check_safety(const struct root *root, const struct host *host,
-			const struct placement *placement, struct fail *fail)
+			const struct placement *placement, const char *const *forced,
+			struct fail *fail)
 {
 	for (size_t i = 0; i < placement->gpu_count; i++)
-		if (safety_check(root, host->devices, placement->gpus[i].gpu, fail) < 0)
+		if (safety_check_but(root, host->devices, placement->gpus[i].gpu, forced, fail) < 0)
 			return -1;
 	return 0;
 }
@@ -41,8 +42,10 @@ static int check_holders(const struct holder_list *holders, const struct placeme
 {
 	for (size_t i = 0; i < holders->count; i++)
 		if (is_of(&holders->holders[i], placement) &&
-		    !is_given_away(&holders->holders[i], placement))
-			return holder_refuse(&holders->holders[i], fail);
+		    !is_given_away(&holders->holders[i], placement)) {
+			holder_refuse(&holders->holders[i], fail);
+			return fail_finding(fail, "holder");
+		}
 	return 0;
 }
 
@@ -83,11 +86,11 @@ static int refuse_driver(const struct device *device, const struct hook_state *h
 	fail_cause(fail,
 		   "you are not root, and libvirt's hook, which looks as root, is not active: %s",
 		   hook->reason);
-	return fail_hint(
-		fail,
-		"make the hook active: %s   or bind each of its functions to vfio-pci from "
-		"the next boot on: sudo driverctl --noprobe set-override %s vfio-pci",
-		hook->remedy, device->address);
+	fail_hint(fail,
+		  "make the hook active: %s   or bind each of its functions to vfio-pci from "
+		  "the next boot on: sudo driverctl --noprobe set-override %s vfio-pci",
+		  hook->remedy, device->address);
+	return fail_finding(fail, "driver");
 }
 
 /* What the caller could not check himself the hook does, where it is active. */
@@ -108,10 +111,10 @@ static int check_unseen(const struct root *root, const struct placement *placeme
 
 int preflight_gpus(const struct root *root, const struct host *host,
 		   const struct placement *placement, const struct holder_list *holders,
-		   size_t *ret_not_checked, struct fail *fail)
+		   const char *const *forced, size_t *ret_not_checked, struct fail *fail)
 {
 	*ret_not_checked = 0;
-	if (check_safety(root, host, placement, fail) < 0 ||
+	if (check_safety(root, host, placement, forced, fail) < 0 ||
 	    check_holders(holders, placement, fail) < 0)
 		return -1;
 	return check_unseen(root, placement, holders->not_checked, ret_not_checked, fail);

@@ -10,8 +10,7 @@
 
 #define FUNCTION "/sys/bus/pci/devices/%s"
 
-/* Why the function does not answer, or NULL if it does, or may for all that the caller can read. */
-static char *silence_of(const struct root *root, const char *address)
+char *quarantine_silence(const struct root *root, const char *address)
 {
 	size_t length = 0;
 	CLEANUP(text) char *config = NULL;
@@ -31,7 +30,7 @@ static char *silence_of(const struct root *root, const char *address)
 /* What is wrong with a function, or NULL. The caller frees. */
 static char *fault_of(const struct root *root, const struct giveback_function *function)
 {
-	char *silence = silence_of(root, function->before->address);
+	char *silence = quarantine_silence(root, function->before->address);
 
 	if (silence != NULL || function->state != GIVEBACK_ELSEWHERE ||
 	    function->driver_now != NULL)
@@ -112,7 +111,7 @@ void quarantine_free(struct quarantine *quarantine)
 static int check_answer(const struct root *root, const char *address, const struct record *record,
 			struct fail *fail)
 {
-	CLEANUP(text) char *silence = silence_of(root, address);
+	CLEANUP(text) char *silence = quarantine_silence(root, address);
 
 	if (silence == NULL)
 		return 0;

@@ -34,6 +34,10 @@ struct quarantine {
 	size_t count;
 };
 
+/* Why the function @address does not answer, or NULL if it does, or may for all that the caller can read. The caller
+ * frees. */
+char *quarantine_silence(const struct root *root, const char *address);
+
 /*
  * Quarantines those GPUs of the VM @guest, which has ended, that @giveback shows to be lost; @owner is who
  * ended it. Cannot fail: what could not be recorded says why. Release with quarantine_free().

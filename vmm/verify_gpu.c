@@ -4,6 +4,7 @@
 
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/link.h"
 #include "vmm/verify_internal.h"
 
 void verify_check_driver(const struct verify_evidence *evidence, struct findings *findings)
@@ -198,4 +199,22 @@ void verify_check_errors(const struct verify_evidence *evidence, struct findings
 		row->expected = mem_strdup("none since the host booted");
 		judge_errors(health, function->address, row);
 	}
+}
+
+static void judge_links(const struct verify_evidence *evidence, enum link_measure which,
+			struct findings *findings)
+{
+	for (size_t i = 0; i < evidence->function_count; i++)
+		if (evidence->functions[i].gpu != NULL)
+			link_judge(evidence->pcie, evidence->functions[i].gpu, which, findings);
+}
+
+void verify_check_width(const struct verify_evidence *evidence, struct findings *findings)
+{
+	judge_links(evidence, LINK_WIDTH, findings);
+}
+
+void verify_check_speed(const struct verify_evidence *evidence, struct findings *findings)
+{
+	judge_links(evidence, LINK_SPEED, findings);
 }

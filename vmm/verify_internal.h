@@ -73,7 +73,7 @@ char *verify_inside_path(const char *address, const char *file);
 
 typedef void verify_check(const struct verify_evidence *evidence, struct findings *findings);
 
-/* On the host: the GPU and its functions (verify_gpu.c, verify_link.c). */
+/* On the host: the GPU and its functions (verify_gpu.c). */
 verify_check verify_check_driver, verify_check_holder, verify_check_width, verify_check_speed,
 	verify_check_power, verify_check_errors;
 /* Threads, memory, the domain itself. */

@@ -66,8 +66,8 @@ static int preflight_with(const struct root *root, const struct sample *sample, 
 	const struct gpu *gpu = &sample->gpu;
 	CLEANUP(holder_list) struct holder_list *holders = holder_list_read(root, &gpu, 1);
 	size_t not_checked = 77;
-	int result = preflight_gpus(root, &sample->host, &sample->placement, holders, &not_checked,
-				    fail);
+	int result = preflight_gpus(root, &sample->host, &sample->placement, holders, NULL,
+				    &not_checked, fail);
 
 	assert_int_equal(not_checked, 0);
 	return result;
@@ -208,8 +208,8 @@ static int unseen_are_counted(const void *data)
 	CLEANUP(fail) struct fail fail = { 0 };
 
 	sample_init(&sample, NULL);
-	if (preflight_gpus(unseen->root, &sample.host, &sample.placement, &holders, &not_checked,
-			   &fail) < 0)
+	if (preflight_gpus(unseen->root, &sample.host, &sample.placement, &holders, NULL,
+			   &not_checked, &fail) < 0)
 		return 1;
 	return not_checked == (unseen->hook ? 0 : 3) ? 0 : 2;
 }
@@ -243,11 +243,11 @@ static void other_gpus_holders_are_ignored(void **state)
 
 	(void)state;
 	sample_init(&sample, NULL);
-	assert_int_equal(preflight_gpus(root, &sample.host, &sample.placement, &holders,
+	assert_int_equal(preflight_gpus(root, &sample.host, &sample.placement, &holders, NULL,
 					&not_checked, &fail),
 			 0);
 	strcpy(holder.address, GPU);
-	assert_int_equal(preflight_gpus(root, &sample.host, &sample.placement, &holders,
+	assert_int_equal(preflight_gpus(root, &sample.host, &sample.placement, &holders, NULL,
 					&not_checked, &fail),
 			 -1);
 	assert_fails(&fail, FAIL_BUSY, "sudo kill 812");

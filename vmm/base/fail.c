@@ -114,6 +114,14 @@ int fail_at(struct fail *fail, const char *file, unsigned line)
 	return -1;
 }
 
+int fail_finding(struct fail *fail, const char *finding)
+{
+	for (size_t i = 0; i < fail->item_count; i++)
+		if (fail->items[i].finding == NULL)
+			fail->items[i].finding = finding;
+	return -1;
+}
+
 void fail_sort(struct fail *fail)
 {
 	/* Insertion sort: qsort is not stable, and a spec has few errors. */

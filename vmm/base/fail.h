@@ -46,6 +46,8 @@ struct fail_item {
 	char *what;    /* what is wrong, in the user's words; one line, no full stop */
 	char *cause;   /* the observed fact: path, value, errno, holder */
 	char *hint;    /* a command or key that exists */
+	const char *
+		finding; /* what of `gpuvm check` tells the same, by its id; static; NULL: nothing */
 };
 
 /* All items share the kind of the first. Invariant: kind is FAIL_NONE exactly if item_count is 0. */
@@ -66,6 +68,9 @@ int fail_add(struct fail *fail, enum fail_kind kind, const char *what, ...)
 int fail_cause(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fail_hint(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fail_at(struct fail *fail, const char *file, unsigned line);
+
+/* Names the finding (vmm/check.h) that all items are of that have none yet; -1. */
+int fail_finding(struct fail *fail, const char *finding);
 
 /* Sorts the items by line, those without a line first; keeps the order of equals. */
 void fail_sort(struct fail *fail);

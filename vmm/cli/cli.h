@@ -90,6 +90,7 @@ int cli_parse(int argc, char **argv, struct cli *cli, struct fail *fail);
 
 /* One function per command, each in the file of its name. */
 int gpus_run(const struct cli *cli, struct fail *fail);
+int check_command_run(const struct cli *cli, struct fail *fail);
 int topo_run(const struct cli *cli, struct fail *fail);
 int snapshot_run(const struct cli *cli, struct fail *fail);
 int plan_run(const struct cli *cli, struct fail *fail);

@@ -4,6 +4,7 @@
 #include "vmm/base/cleanup.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
+#include "vmm/check.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/help.h"
 #include "vmm/cli/out.h"
@@ -58,6 +59,15 @@ static void help_all(void)
 	out_line("First: gpuvm gpus   then: gpuvm init NAME   then: gpuvm start NAME.ini");
 }
 
+static void help_findings(void)
+{
+	out_line("%s", "");
+	out_heading("Findings");
+	for (const struct check_about *row = check_table(); row->id != NULL; row++)
+		out_line("  %-20s %s%s", row->id, row->title,
+			 row->weight == CHECK_STOPS ? " (start --force=ID goes on)" : "");
+}
+
 static void help_command(const struct cli_command *command)
 {
 	out_line(command->passes_on ? "usage: gpuvm %s [OPTION]...%s%s"
@@ -69,6 +79,8 @@ static void help_command(const struct cli_command *command)
 	out_line("%s", "");
 	out_heading("Options");
 	help_options(command);
+	if (command->run == check_command_run)
+		help_findings();
 }
 
 char *help_range(const struct keys_row *row)
@@ -286,14 +298,31 @@ static json_t *refused_json(void)
 	return verbs;
 }
 
+static json_t *findings_json(void)
+{
+	static const char *const weights[] = {
+		[CHECK_WARNS] = "warns", [CHECK_STOPS] = "stops", [CHECK_REFUSES] = "refuses"
+	};
+	json_t *findings = json_array();
+
+	for (const struct check_about *row = check_table(); row->id != NULL; row++)
+		json_array_append_new(findings,
+				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", row->id, "scope",
+						check_scope_name(row->scope), "weight",
+						weights[row->weight], "title", row->title, "why",
+						row->why));
+	return findings;
+}
+
 /* The same tables for programs. */
 static int help_json(void)
 {
-	out_json(json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands", commands_json(), "options",
-		options_json(NULL), "spec_sections", sections_json(spec_keys()), "spec_keys",
-		keys_json(spec_keys()), "host_sections", sections_json(policy_keys()), "host_keys",
-		keys_json(policy_keys()), "exit_codes", kinds_json(), "refused", refused_json()));
+	out_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands",
+			   commands_json(), "options", options_json(NULL), "spec_sections",
+			   sections_json(spec_keys()), "spec_keys", keys_json(spec_keys()),
+			   "host_sections", sections_json(policy_keys()), "host_keys",
+			   keys_json(policy_keys()), "exit_codes", kinds_json(), "refused",
+			   refused_json(), "findings", findings_json()));
 	return 0;
 }
 

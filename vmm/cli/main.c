@@ -39,6 +39,18 @@ static const struct cli_command commands[] = {
 	  .more = "On a terminal it asks for what no option says; elsewhere it chooses, and says\n"
 		  "what: CPUs and memory are a fair part of what is free near the GPU. What cannot\n"
 		  "be planned is not written, but refused as plan does." },
+	{ .name = "check",
+	  .arguments = "[SPEC|GPU]",
+	  .least = 0,
+	  .most = 1,
+	  .run = check_command_run,
+	  .says = "looking at the host",
+	  .summary = "say beforehand whether GPU VMs will start here, and if not, what to change",
+	  .more = "Without argument: this host. GPU: that GPU. SPEC: whether this VM would start here, the\n"
+		  "host's and its GPUs' findings included; a spec with mistakes exits 3, naming all.\n"
+		  "Each finding passes, warns or fails, with what was read, why it matters and the next\n"
+		  "command. Exit 0 if none failed, else 5. Nothing is changed, no rights are needed: what\n"
+		  "you may not read is said." },
 	{ .name = "plan",
 	  .arguments = "SPEC",
 	  .least = 1,

@@ -5,6 +5,7 @@
 
 #include "vmm/base/cleanup.h"
 #include "vmm/base/text.h"
+#include "vmm/check.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/help.h"
 #include "vmm/cli/man_page.h"
@@ -136,6 +137,20 @@ static void exit_status(void)
 			   "that was seen, and the command that helps.");
 }
 
+static void findings(void)
+{
+	man_page_heading(
+		"FINDINGS",
+		"What gpuvm check looks at, by its id. A start is refused if one of them fails; "
+		"where it could go on, gpuvm start --force=ID does.");
+	for (const struct check_about *row = check_table(); row->id != NULL; row++) {
+		CLEANUP(text) char *title = text_format("%s: %s.", row->title, row->why);
+
+		man_page_item(row->id,
+			      ITEM(title, row->weight == CHECK_STOPS ? "It can be forced." : ""));
+	}
+}
+
 static void refused(void)
 {
 	man_page_heading("WHAT IS REFUSED",
@@ -168,6 +183,7 @@ static void gpuvm_1(void)
 	commands();
 	options();
 	exit_status();
+	findings();
 	refused();
 	terms("ENVIRONMENT", environment);
 	terms("FILES", files);

@@ -122,8 +122,9 @@ static const struct {
 	{ "domifaddr", "show NAME" },
 	{ "logs", "log NAME" },
 	{ "dumpxml", "plan --xml SPEC" },
-	{ "check", "plan SPEC" },
-	{ "validate", "plan SPEC" },
+	{ "validate", "check SPEC" },
+	{ "lint", "check SPEC" },
+	{ "doctor", "check" },
 };
 
 static const char *alias_of(const char *word)

@@ -10,6 +10,7 @@
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
+#include "vmm/check.h"
 
 /* https://no-color.org: any value but the empty one turns colour off. */
 static bool has_colour(int fd)
@@ -119,6 +120,7 @@ static void print_item(const struct fail_item *item)
 	CLEANUP(text) char *what = printable(item->what);
 	CLEANUP(text) char *cause = printable(item->cause);
 	CLEANUP(text) char *hint = printable(item->hint);
+	const struct check_about *about = check_find(item->finding);
 
 	if (file == NULL)
 		fprintf(stderr, "%sgpuvm:%s %s\n", bold, plain, what);
@@ -130,16 +132,18 @@ static void print_item(const struct fail_item *item)
 		fprintf(stderr, "  cause: %s\n", cause);
 	if (hint != NULL)
 		fprintf(stderr, "  hint: %s\n", hint);
+	if (about != NULL && about->weight == CHECK_STOPS)
+		fprintf(stderr, "  to start it all the same: --force=%s\n", about->id);
 }
 
 static json_t *item_json(const struct fail_item *item, enum fail_kind kind)
 {
-	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "kind", fail_kind_row(kind)->name,
-			 "exit_code", fail_kind_row(kind)->exit_code, "file",
-			 out_text_or_null(item->file), "line",
-			 out_number_or_null(item->line == 0 ? -1 : (long long)item->line), "what",
-			 out_text_or_null(item->what), "cause", out_text_or_null(item->cause),
-			 "hint", out_text_or_null(item->hint));
+	return json_pack(
+		"{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", fail_kind_row(kind)->name,
+		"exit_code", fail_kind_row(kind)->exit_code, "file", out_text_or_null(item->file),
+		"line", out_number_or_null(item->line == 0 ? -1 : (long long)item->line), "what",
+		out_text_or_null(item->what), "cause", out_text_or_null(item->cause), "hint",
+		out_text_or_null(item->hint), "finding", out_text_or_null(item->finding));
 }
 
 json_t *out_fail_json(const struct fail *fail)

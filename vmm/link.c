@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/link.h"
+
+#include "topo/health.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
-#include "vmm/verify_internal.h"
 
 static unsigned lesser(unsigned a, unsigned b)
 {
@@ -33,7 +35,8 @@ struct measure {
  * Speed falls while a GPU is idle and comes back with work: drivers do that to save power, and the GPU of a VM that
  * has just booted is idle. Lanes, once trained, stay: fewer than both ends have are a bad contact.
  */
-static const struct measure width = {
+static const struct measure measures[] = {
+	[LINK_WIDTH] = {
 	.file = "current_link_width",
 	.format = width_format,
 	.now = offsetof(struct pcie_link, width),
@@ -41,15 +44,15 @@ static const struct measure width = {
 	.if_less = FINDING_FAILED,
 	.hint = "lanes were lost when the link was trained: look again while the GPU works; if it "
 		"stays, reseat the card or its riser",
-};
-
-static const struct measure speed = {
+	},
+	[LINK_SPEED] = {
 	.file = "current_link_speed",
 	.format = speed_format,
 	.now = offsetof(struct pcie_link, speed_mts),
 	.most = offsetof(struct pcie_link, max_speed_mts),
 	.if_less = FINDING_WARNING,
 	.hint = "idle GPUs slow their link down: look again while the GPU works",
+	},
 };
 
 static unsigned value_at(const struct pcie_link *link, size_t offset)
@@ -80,10 +83,11 @@ static char *most_of_both(const struct measure *measure, unsigned card, unsigned
 	return text_format("%s (the card has up to %s, its port %s)", most, own, ports);
 }
 
-static void check(const struct verify_evidence *evidence, const struct gpu *gpu,
-		  const struct measure *measure, struct findings *findings)
+void link_judge(const struct pcie *pcie, const struct gpu *gpu, enum link_measure which,
+		struct findings *findings)
 {
-	const struct pcie_node *node = pcie_node(evidence->pcie, gpu);
+	const struct measure *measure = &measures[which];
+	const struct pcie_node *node = pcie_node(pcie, gpu);
 	const char *nothing = without_link(gpu, node);
 	struct finding *row = findings_add(findings, FINDING_OK, gpu->device->address);
 	unsigned now, card, port;
@@ -96,7 +100,7 @@ static void check(const struct verify_evidence *evidence, const struct gpu *gpu,
 	}
 	now = value_at(&node->link, measure->now);
 	card = value_at(&node->link, measure->most);
-	port = value_at(&evidence->pcie->nodes[node->parent].link, measure->most);
+	port = value_at(&pcie->nodes[node->parent].link, measure->most);
 	row->found = now == 0 ? mem_strdup("no link") : measure->format(now);
 	if (lesser(card, port) != 0)
 		row->expected = most_of_both(measure, card, port);
@@ -107,22 +111,4 @@ static void check(const struct verify_evidence *evidence, const struct gpu *gpu,
 		row->state = measure->if_less;
 		row->hint = mem_strdup(measure->hint);
 	}
-}
-
-static void check_all(const struct verify_evidence *evidence, const struct measure *measure,
-		      struct findings *findings)
-{
-	for (size_t i = 0; i < evidence->function_count; i++)
-		if (evidence->functions[i].gpu != NULL)
-			check(evidence, evidence->functions[i].gpu, measure, findings);
-}
-
-void verify_check_width(const struct verify_evidence *evidence, struct findings *findings)
-{
-	check_all(evidence, &width, findings);
-}
-
-void verify_check_speed(const struct verify_evidence *evidence, struct findings *findings)
-{
-	check_all(evidence, &speed, findings);
 }

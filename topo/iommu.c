@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "topo/iommu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+
+#define GROUPS "/sys/kernel/iommu_groups"
+
+static size_t count_groups(const struct root *root)
+{
+	CLEANUP(root_names) char **names = root_names(root, GROUPS);
+	size_t count = 0;
+
+	while (names[count] != NULL)
+		count++;
+	return count;
+}
+
+/* The argument that switches the IOMMU off, or NULL. */
+static const struct cmdline_argument *switched_off(const struct cmdline *cmdline, bool is_amd)
+{
+	static const char *const keys[2][3] = { { "intel_iommu", "iommu", NULL },
+						{ "amd_iommu", "iommu", NULL } };
+
+	for (const char *const *key = keys[is_amd]; *key != NULL; key++) {
+		const struct cmdline_argument *last = cmdline_last(cmdline, *key, NULL);
+
+		if (last != NULL && last->value != NULL && text_starts(last->value, "off"))
+			return last;
+	}
+	return NULL;
+}
+
+/* Whether this kernel's configuration leaves VT-d off unless an argument says on. */
+static bool is_off_by_default(const struct root *root)
+{
+	CLEANUP(text) char *release = root_text(root, "/proc/sys/kernel/osrelease");
+	CLEANUP(text)
+	char *config = release == NULL ? NULL : root_bytes(root, NULL, "/boot/config-%s", release);
+
+	return config != NULL && strstr(config, "CONFIG_INTEL_IOMMU=y") != NULL &&
+	       strstr(config, "CONFIG_INTEL_IOMMU_DEFAULT_ON=y") == NULL;
+}
+
+static enum iommu_state judge(const struct root *root, const struct cmdline *cmdline,
+			      const struct iommu *iommu)
+{
+	if (iommu->group_count > 0)
+		return IOMMU_ON;
+	if (!iommu->has_table)
+		return IOMMU_OFF_IN_FIRMWARE;
+	if (iommu->argument != NULL)
+		return IOMMU_OFF_BY_ARGUMENT;
+	if (!iommu->is_amd && !cmdline_has(cmdline, "intel_iommu", "on") && is_off_by_default(root))
+		return IOMMU_OFF_BY_DEFAULT;
+	return IOMMU_OFF_IN_THE_KERNEL;
+}
+
+static char *hint_of(const struct iommu *iommu)
+{
+	switch (iommu->state) {
+	case IOMMU_OFF_IN_FIRMWARE:
+		return mem_strdup(
+			iommu->is_amd ? "enable IOMMU (AMD-Vi) in the firmware's setup and reboot"
+				      : "enable VT-d in the firmware's setup, add "
+					"intel_iommu=on to the kernel's command line, and "
+					"reboot");
+	case IOMMU_OFF_BY_ARGUMENT:
+		return text_format("remove %s from the kernel's command line%s and reboot",
+				   iommu->argument, iommu->is_amd ? "" : ", add intel_iommu=on");
+	case IOMMU_ON:
+	case IOMMU_OFF_BY_DEFAULT:
+	case IOMMU_OFF_IN_THE_KERNEL:
+		return mem_strdup(
+			iommu->is_amd
+				? "remove amd_iommu=off and iommu=off from the kernel's command "
+				  "line and reboot"
+				: "add intel_iommu=on to the kernel's command line and reboot");
+	}
+	return NULL;
+}
+
+static void read_width(const struct root *root, struct iommu *iommu)
+{
+	CLEANUP(root_names) char **names = root_names(root, "/sys/class/iommu");
+
+	for (char **name = names; *name != NULL; name++) {
+		CLEANUP(text)
+		char *cap = root_text(root, "/sys/class/iommu/%s/intel-iommu/cap", *name);
+		unsigned bits = cap == NULL ? 0
+					    : (unsigned)(strtoull(cap, NULL, 16) >> 16 & 0x3f) + 1;
+
+		if (bits == 0 || (iommu->width_bits != 0 && bits >= iommu->width_bits))
+			continue;
+		iommu->width_bits = bits;
+		free(iommu->width_source);
+		iommu->width_source = text_format("/sys/class/iommu/%s/intel-iommu/cap", *name);
+	}
+}
+
+struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline)
+{
+	struct iommu *iommu = mem_alloc(1, sizeof *iommu);
+	CLEANUP(text) char *cpuinfo = root_text(root, "/proc/cpuinfo");
+	const struct cmdline_argument *off;
+
+	iommu->is_amd = cpuinfo != NULL && strstr(cpuinfo, "AuthenticAMD") != NULL;
+	iommu->table = iommu->is_amd ? "IVRS" : "DMAR";
+	iommu->has_table = root_exists(root, "/sys/firmware/acpi/tables/%s", iommu->table);
+	iommu->group_count = count_groups(root);
+	off = switched_off(cmdline, iommu->is_amd);
+	iommu->argument = off == NULL ? NULL : mem_strdup(off->word);
+	iommu->state = judge(root, cmdline, iommu);
+	iommu->hint = hint_of(iommu);
+	read_width(root, iommu);
+	return iommu;
+}
+
+void iommu_free(struct iommu *iommu)
+{
+	if (iommu == NULL)
+		return;
+	free(iommu->argument);
+	free(iommu->hint);
+	free(iommu->width_source);
+	free(iommu);
+}

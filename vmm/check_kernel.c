@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/check_internal.h"
+#include "vmm/preflight.h"
+
+#define MODPROBE "/etc/modprobe.d"
+
+void check_vfio(const struct check *check, struct findings *findings)
+{
+	CLEANUP(text) char *release = root_text(check->root, "/proc/sys/kernel/osrelease");
+	CLEANUP(text)
+	char *source = text_format("/lib/modules/%s/modules.dep", release == NULL ? "*" : release);
+
+	if (!check->host->has_vfio_pci)
+		check_add(findings, FINDING_FAILED, NULL, source,
+			  mem_strdup("it is neither loaded nor installed for the running kernel"),
+			  mem_strdup("boot a kernel with CONFIG_VFIO_PCI (Debian: sudo apt install "
+				     "linux-image-amd64), then reboot"));
+	else if (root_exists(check->root, "/sys/bus/pci/drivers/vfio-pci"))
+		check_add(findings, FINDING_OK, NULL, "/sys/bus/pci/drivers/vfio-pci",
+			  mem_strdup("it is loaded"), NULL);
+	else
+		check_add(findings, FINDING_OK, NULL, source,
+			  mem_strdup("libvirt loads it when the first VM starts"), NULL);
+}
+
+/* How many cards of the id "10de:2684" there are, and whether the host's screen is on one. */
+static size_t count_cards(const struct check *check, const char *id, bool *ret_console)
+{
+	unsigned vendor, device;
+	size_t count = 0;
+
+	if (sscanf(id, "%4x:%4x", &vendor, &device) != 2)
+		return 0;
+	for (size_t i = 0; i < check->host->devices->count; i++) {
+		const struct device *one = &check->host->devices->devices[i];
+
+		if (one->vendor_id != vendor || one->device_id != device)
+			continue;
+		count++;
+		*ret_console = *ret_console || device_is_console(one);
+	}
+	return count;
+}
+
+static void judge_id(const struct check *check, const char *id, const char *source,
+		     struct findings *findings)
+{
+	bool has_console = false;
+	size_t count = count_cards(check, id, &has_console);
+	CLEANUP(text) char *safe = text_printable(id, 32);
+
+	if (count < 2 && !has_console)
+		return;
+	check_add(findings, FINDING_WARNING, NULL, source,
+		  text_format("ids=%s takes %zu functions%s", safe, count,
+			      has_console ? ", that of the host's screen too" : ""),
+		  text_format("take ids= out of %s and bind by address instead: sudo driverctl "
+			      "--noprobe set-override ADDRESS vfio-pci   (addresses: gpuvm gpus)",
+			      source));
+}
+
+static void judge_ids(const struct check *check, const char *ids, const char *source,
+		      struct findings *findings)
+{
+	CLEANUP(text) char *copy = mem_strdup(ids);
+	char *rest = copy;
+	char *id;
+
+	while ((id = strsep(&rest, ", \t")) != NULL)
+		judge_id(check, id, source, findings);
+}
+
+static void judge_line(const struct check *check, const char *line, const char *source,
+		       struct findings *findings)
+{
+	const char *ids = strstr(line, " ids=");
+
+	if (ids != NULL &&
+	    (text_starts(line, "options vfio-pci ") || text_starts(line, "options vfio_pci ")))
+		judge_ids(check, ids + 5, source, findings);
+}
+
+static void judge_files(const struct check *check, struct findings *findings)
+{
+	CLEANUP(root_names) char **names = root_names(check->root, MODPROBE);
+
+	for (char **name = names; *name != NULL; name++) {
+		CLEANUP(text) char *source = text_format(MODPROBE "/%s", *name);
+		CLEANUP(text) char *text = root_text(check->root, MODPROBE "/%s", *name);
+		char *rest = text;
+		char *line;
+
+		while ((line = strsep(&rest, "\n")) != NULL)
+			judge_line(check, text_trim(line), source, findings);
+	}
+}
+
+void check_vfio_ids(const struct check *check, struct findings *findings)
+{
+	static const char *const keys[] = { "vfio_pci.ids", "pci_stub.ids" };
+	size_t before = findings->count;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct cmdline_argument *last = cmdline_last(check->cmdline, keys[i], NULL);
+
+		if (last != NULL && last->value != NULL)
+			judge_ids(check, last->value, CMDLINE_FILE, findings);
+	}
+	judge_files(check, findings);
+	if (findings->count > before)
+		return;
+	if (check->cmdline->is_known)
+		check_add(findings, FINDING_OK, NULL, CMDLINE_FILE ", " MODPROBE,
+			  mem_strdup("no ids= names two cards, or the host's screen"), NULL);
+	else
+		check_add_unread(findings, CMDLINE_FILE);
+}
+
+/* Arguments of old guides. */
+static const struct {
+	const char *key, *value; /* a value among those that commas separate; NULL: any */
+	const char *says, *hint;
+} old[] = {
+	{ "amd_iommu", "on", "is no value that the kernel knows: AMD-Vi is on by itself",
+	  "take amd_iommu=on off the kernel's command line" },
+	{ "vfio_iommu_type1.allow_unsafe_interrupts", "1",
+	  "lets VFIO go on without interrupt remapping, also once it is there",
+	  "take it off, and enable interrupt remapping in the firmware's setup" },
+	{ "video", "efifb:off", "is of old guides: newer kernels make the framebuffer elsewhere",
+	  "if the host's screen is to leave the GPU: initcall_blacklist=sysfb_init instead" },
+	{ "rd.driver.pre", "vfio_virqfd", "names a module that there is not from Linux 6.2 on",
+	  "take vfio_virqfd off the kernel's command line" },
+	{ "intremap", "off", "switches interrupt remapping off", "take intremap=off off" },
+	{ "nox2apic", NULL, "switches x2APIC off, and interrupt remapping may go with it",
+	  "take nox2apic off" },
+	{ "iommu", "soft", "makes the kernel use bounce buffers instead of the IOMMU",
+	  "take iommu=soft off" },
+};
+
+/* Keys whose last value counts. */
+static const char *const single[] = { "intel_iommu", "amd_iommu",          "iommu",
+				      "intremap",    "default_hugepagesz", "vfio_pci.ids" };
+
+static void judge_old(const struct check *check, struct findings *findings)
+{
+	for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+		const struct cmdline_argument *last = cmdline_last(check->cmdline, old[i].key,
+								   NULL);
+
+		if (last == NULL || (old[i].value != NULL &&
+				     !cmdline_has(check->cmdline, old[i].key, old[i].value)))
+			continue;
+		check_add(findings, FINDING_WARNING, NULL, CMDLINE_FILE,
+			  text_format("%s %s", last->word, old[i].says), mem_strdup(old[i].hint));
+	}
+}
+
+static void judge_twice(const struct check *check, struct findings *findings)
+{
+	for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+		const struct cmdline_argument *last = cmdline_last(check->cmdline, single[i], NULL);
+		const struct cmdline_argument *before = last;
+
+		while (before != NULL && text_equal(before->word, last->word))
+			before = cmdline_last(check->cmdline, single[i], before);
+		if (before != NULL)
+			check_add(
+				findings, FINDING_WARNING, NULL, CMDLINE_FILE,
+				text_format("%s and then %s: only the last counts", before->word,
+					    last->word),
+				text_format("take %s off the kernel's command line", before->word));
+	}
+}
+
+void check_arguments(const struct check *check, struct findings *findings)
+{
+	size_t before = findings->count;
+
+	if (!check->cmdline->is_known) {
+		check_add_unread(findings, CMDLINE_FILE);
+		return;
+	}
+	judge_old(check, findings);
+	judge_twice(check, findings);
+	if (findings->count == before)
+		check_add(findings, FINDING_OK, NULL, CMDLINE_FILE,
+			  mem_strdup("nothing to be mended"), NULL);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* All GPUs in short, and what the stages of a start would refuse a VM for. */
+#include <string.h>
+
+#include "vmm/base/mem.h"
+#include "vmm/base/text.h"
+#include "vmm/check_internal.h"
+
+static void judge_offered(const struct check *check, const struct gpu *gpu,
+			  struct findings *findings)
+{
+	CLEANUP(findings) struct findings *one = findings_begin(NULL);
+	const struct finding *failed;
+	size_t warnings;
+	CLEANUP(text) char *title = device_title(gpu->device);
+
+	check_one_gpu(check, gpu, one);
+	failed = findings_first(one, FINDING_FAILED);
+	warnings = findings_count(one, FINDING_WARNING);
+	if (failed != NULL)
+		check_add(findings, FINDING_WARNING, gpu->device->address, failed->source,
+			  text_format("%s: %s: %s", title, failed->check, failed->found),
+			  text_format("gpuvm check %s", gpu->device->address));
+	else
+		check_add(findings, FINDING_OK, gpu->device->address, "/sys/bus/pci/devices",
+			  text_format("%s, with %zu warning%s", title, warnings,
+				      warnings == 1 ? "" : "s"),
+			  text_format("gpuvm check %s", gpu->device->address));
+}
+
+/* Those that words never choose are told by the reason; of these nothing is expected. */
+static void judge_gpu(const struct check *check, const struct gpu *gpu, struct findings *findings)
+{
+	bool is_lost = gpu->offer == GPU_NO_IOMMU_GROUP || gpu->offer == GPU_GROUP_NOT_VIABLE;
+
+	if (gpu->offer == GPU_OFFERED)
+		judge_offered(check, gpu, findings);
+	else
+		check_add(findings, is_lost ? FINDING_WARNING : FINDING_OK, gpu->device->address,
+			  "/sys/bus/pci/devices", text_format("not for VMs: %s", gpu->offer_reason),
+			  text_format("gpuvm check %s", gpu->device->address));
+}
+
+void check_gpus(const struct check *check, struct findings *findings)
+{
+	size_t before = findings->count;
+	bool is_one_offered = false;
+
+	for (size_t i = 0; i < check->host->gpus->count; i++) {
+		const struct gpu *gpu = &check->host->gpus->gpus[i];
+
+		is_one_offered = is_one_offered || gpu->offer == GPU_OFFERED;
+		judge_gpu(check, gpu, findings);
+	}
+	if (!is_one_offered)
+		check_add(findings, FINDING_FAILED, NULL, "/sys/bus/pci/devices",
+			  findings->count == before
+				  ? mem_strdup("this host has no GPU (PCI class 03 or 12)")
+				  : mem_strdup("none of them can be chosen for a VM"),
+			  findings->count == before ? mem_strdup("lspci -nn")
+						    : mem_strdup("gpuvm gpus"));
+}
+
+/* What @id's stage would refuse; else whether it was looked at. */
+static void judge_stage(const struct check *check, const char *id, const char *fine,
+			struct findings *findings)
+{
+	size_t before = findings->count;
+
+	for (size_t i = 0; i < check->vm->refusal_count; i++)
+		if (text_equal(check->vm->refusals[i].items[0].finding, id))
+			check_add_fail(findings, NULL, NULL, &check->vm->refusals[i]);
+	if (findings->count > before)
+		return;
+	if (check->vm->is_whole)
+		check_add(findings, FINDING_OK, NULL, NULL, mem_strdup(fine), NULL);
+	else
+		check_add(findings, FINDING_NOT_CHECKED, NULL, NULL,
+			  check->root->live ? mem_strdup("the plan did not come so far")
+					    : mem_strdup("it is seen on the host alone"),
+			  NULL);
+}
+
+void check_owner(const struct check *check, struct findings *findings)
+{
+	judge_stage(check, "owner", "its name is free, or yours already", findings);
+}
+
+void check_placement(const struct check *check, struct findings *findings)
+{
+	const struct placement *placement = check->vm->placement;
+	size_t before = findings->count;
+	char *fine = NULL;
+
+	for (size_t i = 0; i < check->vm->refusal_count; i++)
+		if (text_equal(check->vm->refusals[i].items[0].finding, "placement"))
+			check_add_fail(findings, NULL, NULL, &check->vm->refusals[i]);
+	if (findings->count > before)
+		return;
+	if (placement == NULL) {
+		check_add(findings, FINDING_NOT_CHECKED, NULL, NULL,
+			  mem_strdup("something before it failed"), NULL);
+		return;
+	}
+	for (size_t i = 0; i < placement->gpu_count; i++)
+		text_add(&fine, "%s%s", i == 0 ? "" : ", ",
+			 placement->gpus[i].gpu->device->address);
+	text_add(&fine, "; %zu vCPUs in %zu cell%s", placement->vcpu_count, placement->cell_count,
+		 placement->cell_count == 1 ? "" : "s");
+	check_add(findings, FINDING_OK, NULL, NULL, fine, NULL);
+}
+
+void check_disks(const struct check *check, struct findings *findings)
+{
+	judge_stage(check, "disks", "they can", findings);
+}
+
+void check_first_boot(const struct check *check, struct findings *findings)
+{
+	judge_stage(check, "first-boot",
+		    check->vm->spec->cloud_init.is_written ? "it can" : "nothing is asked for",
+		    findings);
+}
+
+void check_network(const struct check *check, struct findings *findings)
+{
+	judge_stage(check, "network", "it is", findings);
+}
+
+void check_shares(const struct check *check, struct findings *findings)
+{
+	judge_stage(check, "shares", check->vm->spec->share_count > 0 ? "they can" : "none are",
+		    findings);
+}
