@@ -143,9 +143,14 @@ static const struct {
 	  "take iommu=soft off" },
 };
 
-/* Keys whose last value counts. */
-static const char *const single[] = { "intel_iommu", "amd_iommu",          "iommu",
-				      "intremap",    "default_hugepagesz", "vfio_pci.ids" };
+/* Keys said twice: those of the IOMMU may add something each time, unless one of them switches it off. */
+static const struct {
+	const char *key;
+	bool only_off; /* two values that merely differ are fine */
+} twice[] = {
+	{ "intel_iommu", true }, { "amd_iommu", true },     { "iommu", true },
+	{ "intremap", true },    { "vfio_pci.ids", false },
+};
 
 static void judge_old(const struct check *check, struct findings *findings)
 {
@@ -161,18 +166,30 @@ static void judge_old(const struct check *check, struct findings *findings)
 	}
 }
 
+static bool is_off(const struct cmdline_argument *argument)
+{
+	return argument->value != NULL && text_starts(argument->value, "off");
+}
+
+static bool contradicts(const struct cmdline_argument *before, const struct cmdline_argument *last,
+			bool only_off)
+{
+	return only_off ? is_off(before) != is_off(last) : !text_equal(before->word, last->word);
+}
+
 static void judge_twice(const struct check *check, struct findings *findings)
 {
-	for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
-		const struct cmdline_argument *last = cmdline_last(check->cmdline, single[i], NULL);
+	for (size_t i = 0; i < sizeof twice / sizeof *twice; i++) {
+		const char *key = twice[i].key;
+		const struct cmdline_argument *last = cmdline_last(check->cmdline, key, NULL);
 		const struct cmdline_argument *before = last;
 
-		while (before != NULL && text_equal(before->word, last->word))
-			before = cmdline_last(check->cmdline, single[i], before);
+		while (before != NULL && !contradicts(before, last, twice[i].only_off))
+			before = cmdline_last(check->cmdline, key, before);
 		if (before != NULL)
 			check_add(
 				findings, FINDING_WARNING, NULL, CMDLINE_FILE,
-				text_format("%s and then %s: only the last counts", before->word,
+				text_format("%s and then %s: the last counts", before->word,
 					    last->word),
 				text_format("take %s off the kernel's command line", before->word));
 	}

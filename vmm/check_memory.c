@@ -41,8 +41,9 @@ void check_memory(const struct check *check, struct findings *findings)
 		CLEANUP(text) char *source = text_format(MEMINFO, node->os_index);
 
 		check_add(findings, is_short ? FINDING_WARNING : FINDING_OK, subject, source,
-			  text_format("%s of %s can be had, and %s in free huge pages", available,
-				      total, pages),
+			  huge == 0 ? text_format("%s of %s can be had", available, total)
+				    : text_format("%s of %s can be had, and %s in free huge pages",
+						  available, total, pages),
 			  is_short ? mem_strdup("see who has it: ps axo rss,pid,comm --sort -rss | "
 						"head; huge pages that nobody uses: echo 0 | sudo "
 						"tee /proc/sys/vm/nr_hugepages")

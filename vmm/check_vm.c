@@ -6,25 +6,36 @@
 #include "vmm/base/text.h"
 #include "vmm/check_internal.h"
 
+/* The findings that warn: "driver, link-speed"; NULL: none. */
+static char *warnings_of(const struct findings *findings)
+{
+	char *all = NULL;
+
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->rows[i].state == FINDING_WARNING)
+			text_join(&all, ", ", findings->rows[i].check);
+	return all;
+}
+
 static void judge_offered(const struct check *check, const struct gpu *gpu,
 			  struct findings *findings)
 {
 	CLEANUP(findings) struct findings *one = findings_begin(NULL);
 	const struct finding *failed;
-	size_t warnings;
 	CLEANUP(text) char *title = device_title(gpu->device);
+	CLEANUP(text) char *warnings = NULL;
 
 	check_one_gpu(check, gpu, one);
 	failed = findings_first(one, FINDING_FAILED);
-	warnings = findings_count(one, FINDING_WARNING);
+	warnings = warnings_of(one);
 	if (failed != NULL)
 		check_add(findings, FINDING_WARNING, gpu->device->address, failed->source,
 			  text_format("%s: %s: %s", title, failed->check, failed->found),
 			  text_format("gpuvm check %s", gpu->device->address));
 	else
 		check_add(findings, FINDING_OK, gpu->device->address, "/sys/bus/pci/devices",
-			  text_format("%s, with %zu warning%s", title, warnings,
-				      warnings == 1 ? "" : "s"),
+			  warnings == NULL ? text_format("%s, without a warning", title)
+					   : text_format("%s, with warnings: %s", title, warnings),
 			  text_format("gpuvm check %s", gpu->device->address));
 }
 

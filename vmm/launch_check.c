@@ -116,6 +116,7 @@ static struct findings *find_all(struct launch *launch, const struct fail *end)
 		subject.libvirt_unknown = &unknown;
 	}
 	subject.is_for_vm = true;
+	subject.holders = launch->usage == NULL ? NULL : launch->usage->users;
 	findings = check_run(&subject, CHECK_HOST | CHECK_GPU | CHECK_VM, gpus, count);
 	for (size_t i = 0; i < vm.refusal_count; i++)
 		tell_rest(&refusals[i], findings);

@@ -120,6 +120,12 @@ static int tell(const struct cli *cli, const struct findings *findings, struct f
 	}
 	if (cli->json) {
 		*cli->failure_is_told = true;
+		if (failed > 0) {
+			json_t *errors = out_fail_json(fail);
+
+			json_object_set(result, "error", json_array_get(errors, 0));
+			json_object_set_new(result, "errors", errors);
+		}
 		out_json(result);
 		return failed > 0 ? -1 : 0;
 	}

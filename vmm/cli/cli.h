@@ -25,18 +25,30 @@ enum cli_option_bit {
 	CLI_WAIT = 1 << 11,
 	CLI_INIT = 1 << 12, /* what init could ask */
 	CLI_HOST_ONLY = 1 << 13,
+	CLI_FORCE_ID = 1 << 14, /* --force=ID too: only with CLI_FORCE */
 };
+
+#define CLI_MOST_WORDS 16
 
 enum cli_option_type {
 	CLI_FLAG,   /* bool */
 	CLI_TEXT,   /* const char * */
 	CLI_NUMBER, /* unsigned */
+	CLI_FLAG_OR_WORDS, /* struct cli_words: alone a flag, behind = words with commas; may be repeated */
+};
+
+/* As typed: each may be several with commas between. */
+struct cli_words {
+	bool is_set; /* it stood alone */
+	const char *words[CLI_MOST_WORDS];
+	size_t count;
 };
 
 struct cli_option {
 	const char *name;     /* "json" */
 	char letter;          /* 'h', or 0 */
-	const char *argument; /* "DIR", or NULL for CLI_FLAG */
+	const char *argument; /* "DIR"; NULL: there is none, or it need not be there */
+	const char *optional; /* what may stand behind =, and nowhere else; NULL: nothing */
 	enum cli_option_type type;
 	size_t offset;    /* of its field in struct cli */
 	unsigned bit;     /* CLI_FOR_ALL, or the bit in command.options that allows it */
@@ -53,11 +65,12 @@ struct cli {
 	const char *word;                  /* the command as typed */
 	char **args;                       /* behind it */
 	size_t arg_count;
-	bool help, version, json, xml, force, all, autostart, disks, wait, qemu, follow, raw;
+	bool help, version, json, xml, all, autostart, disks, wait, qemu, follow, raw;
 	const char *root_directory, *uri, *reason;
 	unsigned timeout_s, lines; /* 0: not given */
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;
 	bool host_only;
+	struct cli_words force; /* findings by id, see CLI_FORCE_ID */
 	bool *failure_is_told; /* to be set if the result printed with --json has the failure in it */
 };
 

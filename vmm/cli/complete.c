@@ -127,23 +127,33 @@ static void read_word(struct complete *on, struct before *before, const char *wo
 	}
 }
 
+/* What may stand behind the option's =, or NULL. */
+static const char *values_of(const struct complete *on, const struct cli_option *option)
+{
+	if (option->argument != NULL || option->optional == NULL || on->command == NULL)
+		return option->argument;
+	return (on->command->options & CLI_FORCE_ID) != 0 ? option->optional : NULL;
+}
+
 static void offer(struct complete *on, char *const *words, size_t count)
 {
 	struct before before = { 0 };
 	CLEANUP(text) char *prefix = NULL;
 	const char *equals = strchr(on->typed, '=');
 	const struct cli_option *option;
+	const char *values;
 
 	for (size_t i = 0; i < count; i++)
 		read_word(on, &before, words[i]);
 	option = before.is_ended ? NULL : option_of(on->typed);
+	values = option == NULL ? NULL : values_of(on, option);
 	if (before.pending != NULL) {
 		offer_values(on, before.pending->argument);
-	} else if (option != NULL && option->argument != NULL && equals != NULL) {
+	} else if (values != NULL && equals != NULL) {
 		prefix = mem_strndup(on->typed, (size_t)(equals - on->typed) + 1);
 		on->before = prefix;
 		on->typed = equals + 1;
-		offer_values(on, option->argument);
+		offer_values(on, values);
 		on->before = "";
 	} else if (*on->typed == '-' && !before.is_ended) {
 		offer_options(on, words, count);

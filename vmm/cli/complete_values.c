@@ -9,6 +9,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/root.h"
 #include "vmm/base/text.h"
+#include "vmm/check.h"
 #include "vmm/cli/out.h"
 #include "vmm/guest.h"
 #include "vmm/hv.h"
@@ -153,6 +154,21 @@ static void gpus(const struct complete *on)
 	}
 }
 
+/* Findings that a start may be forced over. */
+static void findings(const struct complete *on)
+{
+	const char *comma = strrchr(on->typed, ',');
+	size_t length = comma == NULL ? 0 : (size_t)(comma - on->typed) + 1;
+	CLEANUP(text) char *before = mem_strndup(on->typed, length);
+
+	for (const struct check_about *row = check_table(); row->id != NULL; row++) {
+		CLEANUP(text) char *candidate = text_format("%s%s", before, row->id);
+
+		if (row->weight == CHECK_STOPS)
+			complete_offer(on, candidate, row->title);
+	}
+}
+
 bool complete_values(const struct complete *on, const char *kind)
 {
 	static const struct {
@@ -161,6 +177,7 @@ bool complete_values(const struct complete *on, const char *kind)
 	} kinds[] = {
 		{ "SPEC", specs },  { "NAME", vms },       { "GPU", gpus },
 		{ "DIR", folders }, { "FILE", any_files }, { "COMMAND", commands },
+		{ "ID", findings },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -23,7 +23,7 @@ static int check_terminal(const struct cli *cli, struct fail *fail)
 
 static int check_free(const struct cli *cli, const struct inside *inside, struct fail *fail)
 {
-	if (cli->force || !hv_console_is_taken(inside->hv, inside->domain->uuid))
+	if (cli->force.is_set || !hv_console_is_taken(inside->hv, inside->domain->uuid))
 		return 0;
 	fail_add(fail, FAIL_BUSY, "somebody has the console of VM \"%s\" open", inside->name);
 	return fail_hint(fail, "take it over: gpuvm console --force %s", inside->word);
@@ -38,7 +38,7 @@ static int become_virsh(const struct cli *cli, const struct inside *inside, stru
 				 "--escape", "^]",      "console",   "--safe" };
 	size_t count = 8;
 
-	if (cli->force)
+	if (cli->force.is_set)
 		argv[count++] = "--force";
 	argv[count++] = uuid;
 	fflush(stdout);
@@ -56,7 +56,7 @@ int console_run(const struct cli *cli, struct fail *fail)
 
 	if (check_terminal(cli, fail) < 0 ||
 	    inside_open(cli->uri, cli->args[0], "console", &inside, fail) < 0 ||
-	    owner_may(owner, inside->guest, cli->uri, "console", cli->force, fail) < 0 ||
+	    owner_may(owner, inside->guest, cli->uri, "console", cli->force.is_set, fail) < 0 ||
 	    inside_must_run(inside, fail) < 0 || check_free(cli, inside, fail) < 0)
 		return -1;
 	out_note("Console of VM \"%s\". Leave with Ctrl + ]   Nothing to see? Press Enter.",

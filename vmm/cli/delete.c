@@ -8,7 +8,7 @@ int delete_run(const struct cli *cli, struct fail *fail)
 {
 	CLEANUP(finish) struct finish *finish = NULL;
 	struct finish_options options = { .uri = cli->uri,
-					  .force = cli->force,
+					  .force = cli->force.is_set,
 					  .disks = cli->disks };
 
 	if (finish_delete(&options, cli->args[0], &finish, fail) < 0)

@@ -35,6 +35,9 @@ static void help_options(const struct cli_command *command)
 		text_add(&left, "--%s", row->name);
 		if (row->argument != NULL)
 			text_add(&left, " %s", row->argument);
+		if (row->optional != NULL &&
+		    (command == NULL || (command->options & CLI_FORCE_ID) != 0))
+			text_add(&left, "[=%s]", row->optional);
 		out_line("  %-20s %s", left, row->doc);
 	}
 }
@@ -228,9 +231,10 @@ static json_t *option_json(const struct cli_option *option)
 {
 	char letter[] = { option->letter, '\0' };
 
-	return json_pack("{s:s, s:o, s:o, s:s}", "name", option->name, "letter",
+	return json_pack("{s:s, s:o, s:o, s:o, s:s}", "name", option->name, "letter",
 			 out_text_or_null(*letter == '\0' ? NULL : letter), "argument",
-			 out_text_or_null(option->argument), "doc", option->doc);
+			 out_text_or_null(option->argument), "optional",
+			 out_text_or_null(option->optional), "doc", option->doc);
 }
 
 /* @command NULL: all there are. */

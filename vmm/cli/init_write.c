@@ -26,7 +26,7 @@ static int check_free(const struct init *init, const char *path, struct fail *fa
 
 	if (lstat(path, &about) != 0)
 		return 0;
-	if (!init->cli->force)
+	if (!init->cli->force.is_set)
 		return exists_already(init, path, fail);
 	if (S_ISREG(about.st_mode))
 		return 0;
@@ -114,7 +114,7 @@ int init_write(const struct init *init, const char *text, struct fail *fail)
 
 	if (fd < 0)
 		return not_written(init->path, "open", fail);
-	call = fill(fd, temporary, text, init->path, init->cli->force);
+	call = fill(fd, temporary, text, init->path, init->cli->force.is_set);
 	if (call == NULL)
 		return 0;
 	if (errno == EEXIST)

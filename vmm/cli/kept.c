@@ -68,7 +68,7 @@ int kept_run(const struct cli *cli, keep_verb *verb, struct fail *fail)
 {
 	const struct keep_options options = { .uri = cli->uri,
 					      .reason = cli->reason,
-					      .force = cli->force };
+					      .force = cli->force.is_set };
 	CLEANUP(keep) struct keep *keep = NULL;
 
 	if (verb(&options, cli->args, cli->arg_count, &keep, fail) < 0)

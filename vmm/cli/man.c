@@ -118,6 +118,8 @@ static void options(void)
 		text_add(&term, "--%s", row->name);
 		if (row->argument != NULL)
 			text_add(&term, " %s", row->argument);
+		if (row->optional != NULL)
+			text_add(&term, "[=%s]", row->optional);
 		man_page_item(term, ITEM(row->doc));
 	}
 }

@@ -11,6 +11,13 @@
 
 #define OPTIONS_MOST 64
 
+static int has_argument(const struct cli_option *option)
+{
+	if (option->argument != NULL)
+		return required_argument;
+	return option->optional != NULL ? optional_argument : no_argument;
+}
+
 /* getopt's tables, made from ours; an option's value is 256 plus its row. */
 static void fill_getopt(struct option *ret_long, char *ret_short)
 {
@@ -19,9 +26,7 @@ static void fill_getopt(struct option *ret_long, char *ret_short)
 	*ret_short++ = ':';
 	for (; cli_options()[i].name != NULL; i++) {
 		ret_long[i] = (struct option){ .name = cli_options()[i].name,
-					       .has_arg = cli_options()[i].argument == NULL
-								  ? no_argument
-								  : required_argument,
+					       .has_arg = has_argument(&cli_options()[i]),
 					       .val = 256 + (int)i };
 		if (cli_options()[i].letter != 0)
 			*ret_short++ = cli_options()[i].letter;
@@ -37,6 +42,22 @@ static const struct cli_option *option_of(int value)
 		    (row->letter != 0 && value == row->letter))
 			return row;
 	return NULL;
+}
+
+static int take_words(const struct cli_option *option, const char *value, struct cli_words *words,
+		      struct fail *fail)
+{
+	if (value == NULL) {
+		words->is_set = true;
+		return 0;
+	}
+	if (words->count == CLI_MOST_WORDS) {
+		fail_add(fail, FAIL_USAGE, "--%s is there too often", option->name);
+		return fail_hint(fail, "--%s=%s,%s", option->name, option->optional,
+				 option->optional);
+	}
+	words->words[words->count++] = value;
+	return 0;
 }
 
 static int take_value(const struct cli_option *option, const char *value, struct cli *cli,
@@ -60,6 +81,8 @@ static int take_value(const struct cli_option *option, const char *value, struct
 		}
 		*(unsigned *)field = (unsigned)number;
 		return 0;
+	case CLI_FLAG_OR_WORDS:
+		return take_words(option, value, field, fail);
 	}
 	return 0;
 }
@@ -178,6 +201,10 @@ static int check_against_command(const struct cli *cli, unsigned bits_given, str
 		return fail_hint(fail, "leave out --root; a copy is for gpuvm gpus, gpuvm topo, "
 				       "gpuvm plan SPEC");
 	}
+	if (cli->force.count > 0 && (command->options & CLI_FORCE_ID) == 0) {
+		fail_add(fail, FAIL_USAGE, "gpuvm %s --force takes no value", command->name);
+		return fail_hint(fail, "gpuvm help %s", command->name);
+	}
 	if (cli->json && command->is_interactive) {
 		fail_add(fail, FAIL_USAGE, "gpuvm %s has no option --json", command->name);
 		return fail_hint(fail, "gpuvm help %s", command->name);
@@ -206,7 +233,8 @@ static int refuse_abbreviations(int argc, char **argv, struct fail *fail)
 			row++;
 		if (row->name == NULL)
 			return unknown_option(argv[i], fail);
-		if (row->argument == NULL && strchr(argv[i], '=') != NULL) {
+		if (row->argument == NULL && row->optional == NULL &&
+		    strchr(argv[i], '=') != NULL) {
 			fail_add(fail, FAIL_USAGE, "--%s takes no value", row->name);
 			return fail_hint(fail, "gpuvm help");
 		}

@@ -171,16 +171,49 @@ static int wait_for(const struct cli *cli, struct launch *launch, json_t *result
 	return 0;
 }
 
+/* The ids of --force=ID,ID, NULL-terminated. */
+struct ids {
+	char **ids;
+	size_t count;
+};
+
+static void ids_cleanup(struct ids *ids)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		free(ids->ids[i]);
+	free(ids->ids);
+}
+
+static void split_ids(const struct cli_words *words, struct ids *ids)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		CLEANUP(text) char *copy = mem_strdup(words->words[i]);
+		char *rest = copy;
+		char *id;
+
+		while ((id = strsep(&rest, ",")) != NULL)
+			*MEM_APPEND(ids->ids, ids->count) = mem_strdup(id);
+	}
+	*MEM_APPEND(ids->ids, ids->count) = NULL;
+}
+
 static int start_one(const struct cli *cli, const char *target, bool at_boot, json_t **ret_json,
 		     struct fail *fail)
 {
+	__attribute__((cleanup(ids_cleanup))) struct ids ids = { 0 };
 	CLEANUP(launch) struct launch *launch = NULL;
 	struct launch_options options = { .uri = cli->uri,
-					  .force = cli->force,
+					  .force = cli->force.is_set,
 					  .keep_owner = at_boot,
 					  .by_name = at_boot,
 					  .progress = cli->json ? NULL : progress };
-	int code = launch_start(&options, target, &launch, fail);
+	int code;
+
+	split_ids(&cli->force, &ids);
+	options.forced = (const char *const *)ids.ids;
+	if (check_forced(options.forced, fail) < 0)
+		return -1;
+	code = launch_start(&options, target, &launch, fail);
 
 	out_progress_end();
 	records_print_lines(&launch->taken_over);
@@ -222,7 +255,7 @@ static int start_marked(const struct cli *cli, json_t *results, struct fail *fai
 		    guest_parse(domains->domains[i].xml, &guest, &one) < 0 || !guest->autostart)
 			continue;
 		/* At boot root starts everybody's; a user starts his own. */
-		if (geteuid() != 0 && guest->uid != owner->uid && !cli->force)
+		if (geteuid() != 0 && guest->uid != owner->uid && !cli->force.is_set)
 			continue;
 		if (start_one(cli, guest->name, true, &result, &one) == 0) {
 			if (result != NULL)

@@ -20,7 +20,7 @@ static void countdown(void *data, const char *names, unsigned left_s)
 static struct finish_options options_of(const struct cli *cli)
 {
 	return (struct finish_options){ .uri = cli->uri,
-					.force = cli->force,
+					.force = cli->force.is_set,
 					.timeout_s = cli->timeout_s == 0 ? FINISH_TIMEOUT_S
 									 : cli->timeout_s,
 					.countdown = cli->json ? NULL : countdown };
