@@ -90,8 +90,7 @@ static const char *value_of(const char *line, const char *key)
 	return strncmp(line, key, length) == 0 ? line + length : NULL;
 }
 
-/* The version of the installed PACKAGE, or NULL. The caller frees. deb-control(5), dpkg(1) "Package states". */
-static char *installed_version(const struct root *root)
+char *version_of_package(const struct root *root, const char *package)
 {
 	CLEANUP(text) char *status = root_bytes(root, NULL, "/var/lib/dpkg/status");
 	bool is_it = false;
@@ -105,7 +104,7 @@ static char *installed_version(const struct root *root)
 		const char *value = value_of(line, "Version: ");
 
 		if (name != NULL) {
-			is_it = text_equal(name, PACKAGE);
+			is_it = text_equal(name, package);
 			is_installed = false;
 		} else if (is_it && state != NULL) {
 			is_installed = strstr(state, " ok installed") != NULL;
@@ -123,7 +122,7 @@ struct version *version_read(const struct root *root, const char *executable)
 
 	if (executable == NULL || !is_packaged(root, executable))
 		return version;
-	installed = installed_version(root);
+	installed = version_of_package(root, PACKAGE);
 	if (installed == NULL)
 		return version;
 	version->package = text_format(PACKAGE " %s", installed);

@@ -127,8 +127,12 @@ static struct window dynamic_window(const struct rule *rule, const struct window
 	uint64_t size = UINT64_C(1) << (bits - rule->share);
 	uint64_t base = (UINT64_C(1) << bits) - size;
 
-	if (base < reserved.base + reserved.size_bytes && reserved.base < base + size)
+	if (base < reserved.base + reserved.size_bytes && reserved.base < base + size) {
 		base = (reserved.base - size) & ~(size - 1);
+		/* Memory is next in the firmware's list of what to keep clear of, and there is no below. */
+		if (base < window_memory_end(guest))
+			base = (HIGH_BYTES - size) & ~(size - 1);
+	}
 	return (struct window){ .origin = WINDOW_DYNAMIC, .base = base, .size_bytes = size };
 }
 
@@ -137,6 +141,7 @@ static struct window window_by(const struct rule *rule, bool knob_decides,
 {
 	unsigned bits = trusted_bits(rule, guest);
 	struct window window = classic_window(guest, knob_mib);
+	uint64_t reach;
 
 	if (bits > 0 && !(knob_decides && knob_mib > 0)) {
 		struct window dynamic = dynamic_window(rule, guest, bits);
@@ -147,7 +152,8 @@ static struct window window_by(const struct rule *rule, bool knob_decides,
 			window = dynamic;
 	}
 	window.address_bits = bits == 0 ? guest->address_bits : bits;
-	window.is_reachable = window.base + window.size_bytes <= UINT64_C(1) << window.address_bits;
+	reach = UINT64_C(1) << window.address_bits;
+	window.is_reachable = window.base < reach && window.size_bytes <= reach - window.base;
 	return window;
 }
 

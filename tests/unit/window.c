@@ -239,6 +239,13 @@ static void what_fits_and_what_makes_it_fit(void **state)
 		{ "256 GiB", DEBIAN12, AMD, 40, 1, "0:16:16K 32:0:256G", false, 524288 },
 		{ "256 GiB, reserved", DEBIAN13, AMD, 40, 1, "0:16:16K 32:0:256G", false, 0 },
 
+		/* 840: ends at 842. Clear of what is reserved the window is at 768, and clear of that memory
+		 * nowhere; above it 128 GiB at 896 end in the reserve */
+		{ "memory in the way", DEBIAN13, AMD, 40, 840, "0:16:16K 32:0:64G", false, 0 },
+		{ "memory in the way, older", DEBIAN12, AMD, 40, 840, "0:16:16K 32:0:64G", true,
+		  131072 },
+		{ "memory below it", DEBIAN13, AMD, 40, 766, "0:16:16K 32:0:64G", true, 131072 },
+
 		/* a smaller bus fills what a larger one left: 0 virtio, 64 to 128; 16 is behind virtio */
 		{ "gaps", DEBIAN13, INTEL, 39, 1, "0:16:16K 32:0:64G 48:0:16G", false, 131072 },
 		/* equals, inserted in one list and then in another, are in the order of their ports again:
