@@ -8,6 +8,14 @@
 #include "vmm/base/text.h"
 
 #define GROUPS "/sys/kernel/iommu_groups"
+#define UNITS  "/sys/class/iommu"
+
+/* Where MGAW is in the register, one less than the width. */
+#define MGAW_SHIFT 16
+#define MGAW_MASK  0x3f
+
+/* Less than all of 32-bit DMA would be no IOMMU for VMs, but a wrong file. */
+#define LEAST_BITS 32
 
 static size_t count_groups(const struct root *root)
 {
@@ -83,22 +91,37 @@ static char *hint_of(const struct iommu *iommu)
 	return NULL;
 }
 
-static void read_width(const struct root *root, struct iommu *iommu)
+/* Of one unit; 0: it does not say. The file holds hexadecimal digits without 0x. */
+static unsigned bits_of(const struct root *root, const char *path)
 {
-	CLEANUP(root_names) char **names = root_names(root, "/sys/class/iommu");
+	CLEANUP(text) char *text = root_text(root, "%s", path);
+	unsigned bits;
 
-	for (char **name = names; *name != NULL; name++) {
-		CLEANUP(text)
-		char *cap = root_text(root, "/sys/class/iommu/%s/intel-iommu/cap", *name);
-		unsigned bits = cap == NULL ? 0
-					    : (unsigned)(strtoull(cap, NULL, 16) >> 16 & 0x3f) + 1;
+	if (text == NULL || *text == '\0' || strspn(text, "0123456789abcdefABCDEF") != strlen(text))
+		return 0;
+	bits = (unsigned)(strtoull(text, NULL, 16) >> MGAW_SHIFT & MGAW_MASK) + 1;
+	return bits < LEAST_BITS ? 0 : bits;
+}
 
-		if (bits == 0 || (iommu->width_bits != 0 && bits >= iommu->width_bits))
+unsigned iommu_address_bits(const struct root *root, char **ret_source)
+{
+	CLEANUP(root_names) char **units = root_names(root, UNITS);
+	CLEANUP(text) char *source = NULL;
+	unsigned least = 0;
+
+	for (char **unit = units; *unit != NULL; unit++) {
+		CLEANUP(text) char *path = text_format(UNITS "/%s/intel-iommu/cap", *unit);
+		unsigned bits = bits_of(root, path);
+
+		if (bits == 0 || (least != 0 && bits >= least))
 			continue;
-		iommu->width_bits = bits;
-		free(iommu->width_source);
-		iommu->width_source = text_format("/sys/class/iommu/%s/intel-iommu/cap", *name);
+		least = bits;
+		free(source);
+		source = STEAL(path);
 	}
+	if (ret_source != NULL)
+		*ret_source = STEAL(source);
+	return least;
 }
 
 struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline)
@@ -115,7 +138,7 @@ struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline)
 	iommu->argument = off == NULL ? NULL : mem_strdup(off->word);
 	iommu->state = judge(root, cmdline, iommu);
 	iommu->hint = hint_of(iommu);
-	read_width(root, iommu);
+	iommu->width_bits = iommu_address_bits(root, &iommu->width_source);
 	return iommu;
 }
 

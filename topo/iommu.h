@@ -25,18 +25,24 @@ struct iommu {
 	size_t group_count;
 	char *argument; /* that switches it off: "intel_iommu=off"; NULL: none */
 	char *hint;     /* what to do if it is off; of one that is on: what else would be */
-	unsigned
-		width_bits; /* of addresses, the narrowest unit's; 0: not told (only Intel's tell) */
-	char *width_source; /* the file that says so; NULL: none */
+	unsigned width_bits; /* iommu_address_bits() */
+	char *width_source;  /* the file that says so; NULL: none */
 };
 
 /*
  * Reads it. Cannot fail. Release with iommu_free(). Sources: Linux Documentation/admin-guide/kernel-parameters.txt
- * (intel_iommu, amd_iommu, iommu), drivers/iommu/intel/Kconfig (INTEL_IOMMU_DEFAULT_ON), sysfs-class-iommu-intel-iommu
- * (cap), VT-d specification 4.1, 11.4.2 (MGAW, bits 21:16).
+ * (intel_iommu, amd_iommu, iommu), drivers/iommu/intel/Kconfig (INTEL_IOMMU_DEFAULT_ON).
  */
 struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline);
 void iommu_free(struct iommu *iommu);
 CLEANUP_DEFINE(iommu, struct iommu, iommu_free)
+
+/*
+ * The width of the addresses that a device behind any IOMMU of the host may use: the smallest among Intel's units
+ * (sysfs class/iommu/dmarN/intel-iommu/cap; VT-d specification 4.1, 11.4.2, field MGAW). 0: unknown, as on AMD,
+ * whose IOMMUs take 64 bits and have no such field. Guests' memory and BARs that are mapped for DMA have to be below it.
+ * *@ret_source (NULL: not wanted): the file that says so, or NULL; the caller frees.
+ */
+unsigned iommu_address_bits(const struct root *root, char **ret_source);
 
 #endif

@@ -285,14 +285,17 @@ static void read_cpuinfo(const struct root *root, struct machine *machine)
 
 	if (cpuinfo == NULL)
 		return;
+	machine->cpu_vendor = cpuinfo_value(cpuinfo, "vendor_id");
 	machine->cpu_model = cpuinfo_value(cpuinfo, "model name");
 	sizes = cpuinfo_value(cpuinfo, "address sizes");
 	if (sizes == NULL || sscanf(sizes, "%3u bits physical", &machine->phys_bits) != 1)
 		machine->phys_bits = 0;
 	flags = cpuinfo_value(cpuinfo, "flags");
 	rest = flags;
-	while ((flag = strsep(&rest, " ")) != NULL)
+	while ((flag = strsep(&rest, " ")) != NULL) {
 		machine->has_topoext = machine->has_topoext || text_equal(flag, "topoext");
+		machine->has_1gib_pages = machine->has_1gib_pages || text_equal(flag, "pdpe1gb");
+	}
 }
 
 int machine_read(const struct root *root, struct machine **ret_machine, struct fail *fail)
@@ -334,6 +337,7 @@ void machine_free(struct machine *machine)
 	free(machine->l3s);
 	free(machine->nodes);
 	free(machine->cpus);
+	free(machine->cpu_vendor);
 	free(machine->cpu_model);
 	free(machine);
 }

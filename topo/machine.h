@@ -63,7 +63,9 @@ struct machine {
 	hwloc_bitmap_t offline_cpus;  /* os indexes: present, but switched off */
 	hwloc_bitmap_t isolated_cpus; /* isolcpus at boot; usable all the same */
 	bool has_topoext;             /* AMD: /proc/cpuinfo flag topoext */
+	bool has_1gib_pages;          /* /proc/cpuinfo flag pdpe1gb */
 	unsigned phys_bits;           /* physical address bits of /proc/cpuinfo; 0: unknown */
+	char *cpu_vendor;             /* /proc/cpuinfo "vendor_id", or NULL */
 	char *cpu_model;              /* /proc/cpuinfo "model name", or NULL */
 };
 
