@@ -15,6 +15,7 @@
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
 #include "vmm/finding.h"
+#include "vmm/mmio.h"
 #include "vmm/spec.h"
 
 enum check_scope {
@@ -53,6 +54,7 @@ const struct check_about *check_find(const char *id);
 struct check_vm {
 	const struct spec *spec;
 	const struct placement *placement;
+	const struct mmio *mmio;
 	const struct fail *refusals; /* what start would refuse, each with its finding */
 	size_t refusal_count;
 	bool is_whole; /* all was looked at that start refuses */

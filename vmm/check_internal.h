@@ -58,8 +58,8 @@ check_finding check_iommu_group, check_companions, check_reset, check_regions, c
 	check_bars, check_rebar, check_power, check_width, check_speed, check_virtual_functions,
 	check_mig, check_nvswitch, check_fabric;
 /* All GPUs in short, and one VM (check_vm.c). */
-check_finding check_gpus, check_placement, check_disks, check_first_boot, check_network,
-	check_shares, check_owner;
+check_finding check_gpus, check_placement, check_mmio_window, check_disks, check_first_boot,
+	check_network, check_shares, check_owner;
 
 /* Makes the findings of the GPU's scope for @gpu. */
 void check_one_gpu(const struct check *check, const struct gpu *gpu, struct findings *findings);

@@ -234,7 +234,11 @@ static const struct check_about table[] = {
 	  .why = "on a board with NVSwitches CUDA fails with error 802 until a fabric manager has "
 		 "set up a partition of just these GPUs",
 	  .run = check_fabric },
-	/* "mmio-window", of firmware/window, comes here. */
+	{ .id = MMIO_FINDING,
+	  VM(STOPS),
+	  .title = "the firmware has room for its GPUs' BARs",
+	  .why = "a BAR without a place leaves the guest without that GPU, or in the firmware for good",
+	  .run = check_mmio_window },
 	{ .id = "disks",
 	  VM(REFUSES),
 	  .title = "its disks are there and can be used",

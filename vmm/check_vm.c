@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/check_internal.h"
 
@@ -119,6 +120,41 @@ void check_placement(const struct check *check, struct findings *findings)
 	text_add(&fine, "; %zu vCPUs in %zu cell%s", placement->vcpu_count, placement->cell_count,
 		 placement->cell_count == 1 ? "" : "s");
 	check_add(findings, FINDING_OK, NULL, NULL, fine, NULL);
+}
+
+/* Of what is not a whole number of GiB the next one. */
+static char *gib_format(uint64_t bytes)
+{
+	return size_format((bytes + SIZE_GIB - 1) / SIZE_GIB * SIZE_GIB);
+}
+
+static char *window_words(const struct mmio *mmio)
+{
+	CLEANUP(text) char *need = gib_format(mmio->need.bytes);
+	CLEANUP(text) char *size = gib_format(mmio->window.size_bytes);
+	CLEANUP(text) char *firmware = mmio_firmware(mmio);
+	char *words = text_format("they need %s of addresses, %s gives %s", need, firmware, size);
+
+	if (mmio->knob_mib != 0)
+		text_add(&words, " with %s = %u, which start sets", WINDOW_KNOB, mmio->knob_mib);
+	return words;
+}
+
+void check_mmio_window(const struct check *check, struct findings *findings)
+{
+	const struct mmio *mmio = check->vm->mmio;
+	CLEANUP(fail) struct fail refusal = { 0 };
+
+	if (mmio == NULL)
+		check_add(findings, FINDING_NOT_CHECKED, NULL, NULL,
+			  mem_strdup("the plan did not come so far"), NULL);
+	else if (mmio_check(mmio, &refusal) < 0)
+		check_add_fail(findings, NULL, NULL, &refusal);
+	else if (mmio->verdict == MMIO_UNKNOWN)
+		check_add(findings, FINDING_NOT_CHECKED, NULL, "/proc/cpuinfo",
+			  mem_strdup("the host does not tell how many bits its addresses have"), NULL);
+	else
+		check_add(findings, FINDING_OK, NULL, NULL, window_words(mmio), NULL);
 }
 
 void check_disks(const struct check *check, struct findings *findings)

@@ -79,6 +79,8 @@ struct domain_share {
 	struct domain_address address;
 };
 
+struct mmio; /* mmio.h */
+
 struct domain {
 	const struct spec *spec; /* borrowed, as are the next four */
 	const struct host *host;
@@ -103,6 +105,8 @@ struct domain {
 	struct domain_address vsock_address; /* if identity.has_vsock */
 	char mac[18]; /* "" without a UUID; else 52:54:00 and three bytes of it, so that it stays */
 	unsigned sockets, dies, cores, threads; /* product = vCPUs */
+	const struct mmio *
+		mmio; /* borrowed; NULL as domain_build() leaves it: nothing is set for large BARs */
 };
 
 /* Builds it. Cannot fail: what could not be built was refused before. @kept: volumes that gpuvm made for

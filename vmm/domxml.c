@@ -215,7 +215,7 @@ char *domxml_format(const struct domain *domain)
 	domxml_cpu_add_model(root, domain);
 	add_life(root);
 	domxml_devices_add(root, domain);
-	domxml_devices_add_cliques(root, domain);
+	domxml_qemu_add(root, domain);
 	text = domxml_serialise(document);
 	xmlFreeDoc(document);
 	return text;

@@ -6,6 +6,7 @@
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/domxml_internal.h"
+#include "vmm/mmio.h"
 
 #define MOST_ALLOCATION_THREADS 16
 
@@ -225,6 +226,16 @@ static void add_cell(xmlNodePtr numa, const struct domain *domain, size_t index)
 	add_distances(cell, domain, index);
 }
 
+/* Sizes OVMF's window for large BARs. */
+static void add_address_bits(xmlNodePtr cpu, const struct domain *domain)
+{
+	xmlNodePtr node = domxml_child(cpu, "maxphysaddr");
+
+	domxml_attribute(node, "mode", "passthrough");
+	if (domain->mmio != NULL && domain->mmio->limit_bits != 0)
+		domxml_attribute(node, "limit", "%u", domain->mmio->limit_bits);
+}
+
 void domxml_cpu_add_model(xmlNodePtr root, const struct domain *domain)
 {
 	xmlNodePtr cpu = domxml_child(root, "cpu");
@@ -240,8 +251,7 @@ void domxml_cpu_add_model(xmlNodePtr root, const struct domain *domain)
 	domxml_attribute(topology, "cores", "%u", domain->cores);
 	domxml_attribute(topology, "threads", "%u", domain->threads);
 	domxml_attribute(domxml_child(cpu, "cache"), "mode", "passthrough");
-	/* Sizes OVMF's window for large BARs. */
-	domxml_attribute(domxml_child(cpu, "maxphysaddr"), "mode", "passthrough");
+	add_address_bits(cpu, domain);
 	/* QEMU never turns it on by itself for the host's own model, and hides AMD's SMT without. */
 	if (domain->threads > 1 && domain->host->machine->has_topoext) {
 		xmlNodePtr feature = domxml_child(cpu, "feature");

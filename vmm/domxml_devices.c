@@ -3,8 +3,6 @@
 #include "vmm/domxml.h"
 #include "vmm/domxml_internal.h"
 
-#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
-
 /* Every address is explicit: what libvirt places itself may land on a GPU's port, or on a new one. */
 static void add_address(xmlNodePtr device, const struct domain_address *address)
 {
@@ -211,8 +209,8 @@ static void add_source(xmlNodePtr hostdev, const struct device *device)
 	domxml_attribute(address, "function", "0x%x", device->function);
 }
 
-/* Names of the user's own ("ua-"), by which <qemu:override> finds the device. */
-static void add_alias(xmlNodePtr node, const char *attribute, const struct domain_hostdev *hostdev)
+void domxml_devices_add_alias(xmlNodePtr node, const char *attribute,
+			      const struct domain_hostdev *hostdev)
 {
 	const struct device *device = hostdev->device;
 
@@ -233,7 +231,7 @@ static void add_hostdev(xmlNodePtr devices, const struct domain_hostdev *hostdev
 	domxml_attribute(node, "managed", "yes");
 	domxml_attribute(domxml_child(node, "driver"), "name", "vfio");
 	add_source(node, hostdev->device);
-	add_alias(domxml_child(node, "alias"), "name", hostdev);
+	domxml_devices_add_alias(domxml_child(node, "alias"), "name", hostdev);
 	if (!hostdev->seen_by_guest) {
 		domxml_attribute(domxml_child(node, "address"), "type", "unassigned");
 		return;
@@ -263,42 +261,4 @@ void domxml_devices_add(xmlNodePtr root, const struct domain *domain)
 	for (size_t i = 0; i < domain->hostdev_count; i++)
 		add_hostdev(devices, &domain->hostdevs[i]);
 	domxml_attribute(domxml_child(devices, "memballoon"), "model", "none");
-}
-
-/* The clique of @hostdev, if it is a GPU itself and not what comes along with one; else -1. */
-static int clique_of(const struct domain *domain, const struct domain_hostdev *hostdev)
-{
-	const struct place_gpu *gpu = &domain->placement->gpus[hostdev->gpu];
-
-	return hostdev->seen_by_guest && hostdev->device == gpu->gpu->device ? gpu->clique : -1;
-}
-
-/*
- * QEMU then shows NVIDIA's driver a capability by which it knows its peers (QEMU 7.2, hw/vfio/pci-quirks.c,
- * "NVIDIA GPUDirect P2P"). libvirt has no word for it, so the property is written past it; that taints the
- * domain (libvirt 8.2, drvqemu, "Overriding properties of QEMU devices").
- */
-void domxml_devices_add_cliques(xmlNodePtr root, const struct domain *domain)
-{
-	xmlNodePtr override = NULL;
-	xmlNsPtr space = NULL;
-
-	for (size_t i = 0; i < domain->hostdev_count; i++) {
-		int clique = clique_of(domain, &domain->hostdevs[i]);
-		xmlNodePtr device, property;
-
-		if (clique < 0)
-			continue;
-		if (override == NULL) {
-			space = domxml_namespace(root, QEMU_NAMESPACE, "qemu");
-			override = domxml_child_of(root, "override", space);
-		}
-		device = domxml_child_of(override, "device", space);
-		add_alias(device, "alias", &domain->hostdevs[i]);
-		property = domxml_child_of(domxml_child_of(device, "frontend", space), "property",
-					   space);
-		domxml_attribute(property, "name", "x-nv-gpudirect-clique");
-		domxml_attribute(property, "type", "unsigned");
-		domxml_attribute(property, "value", "%d", clique);
-	}
 }

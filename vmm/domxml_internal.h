@@ -45,7 +45,12 @@ void domxml_cpu_add_model(xmlNodePtr root, const struct domain *domain);
 /* <devices>. */
 void domxml_devices_add(xmlNodePtr root, const struct domain *domain);
 
-/* <qemu:override>: which GPUs may reach each other's memory. Nothing if none may. */
-void domxml_devices_add_cliques(xmlNodePtr root, const struct domain *domain);
+/* The name of @hostdev, one of the user's own ("ua-"), by which <qemu:override> finds the device. */
+void domxml_devices_add_alias(xmlNodePtr node, const char *attribute,
+			      const struct domain_hostdev *hostdev);
+
+/* <qemu:commandline>: the size of the window for large BARs. <qemu:override>: which GPUs may reach each other's memory.
+ * Nothing where nothing is to be said. */
+void domxml_qemu_add(xmlNodePtr root, const struct domain *domain);
 
 #endif

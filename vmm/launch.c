@@ -196,6 +196,9 @@ static int decide(struct launch *launch, struct fail *fail)
 	launch->domain = domain_build(spec, launch->host, launch->placement, launch->firmware,
 				      &identity, launch->disks,
 				      vm == NULL ? NULL : &vm->guest->volumes);
+	launch->mmio = mmio_judge(launch->domain, launch->root,
+				  launch->hv == NULL ? 0 : hv_libvirt_version(launch->hv));
+	launch->domain->mmio = launch->mmio;
 	launch->xml = domxml_format(launch->domain);
 	return 0;
 }
@@ -374,6 +377,7 @@ void launch_free(struct launch *launch)
 	free(launch->uuid);
 	free(launch->libvirt_unknown);
 	domain_free(launch->domain);
+	mmio_free(launch->mmio);
 	disks_free(launch->disks);
 	seed_free(launch->seed);
 	free(launch->seed_pool);

@@ -25,6 +25,7 @@
 #include "vmm/domain.h"
 #include "vmm/held.h"
 #include "vmm/hv.h"
+#include "vmm/mmio.h"
 #include "vmm/owner.h"
 #include "vmm/policy.h"
 #include "vmm/seed.h"
@@ -86,10 +87,10 @@ struct launch {
 	struct domain_seed domain_seed; /* borrows the three */
 	bool seed_is_made;              /* by this start */
 	struct domain *domain;
+	struct mmio *mmio; /* what the domain does for large BARs; it borrows it */
 	char *xml;
-	char *uuid; /* NULL while planning a VM that is not defined yet */
-	struct fail *
-		refusals; /* of a plan on the live host: what start would still refuse, one per check */
+	char *uuid;            /* NULL while planning a VM that is not defined yet */
+	struct fail *refusals; /* of a plan: what start would still refuse, one per check */
 	size_t refusal_count;
 	size_t not_checked; /* processes that may hold a GPU and nobody looks at: not root, no hook */
 	struct lease_gate *gate;          /* while choosing */

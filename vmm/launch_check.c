@@ -43,7 +43,9 @@ static struct check_subject subject_of(const struct launch *launch, const struct
 /* Those that keep a VM from starting, and that no stage of a launch finds by itself. */
 static struct findings *find_stops(const struct launch *launch)
 {
-	struct check_vm vm = { .spec = launch->spec, .placement = launch->placement };
+	struct check_vm vm = { .spec = launch->spec,
+			       .placement = launch->placement,
+			       .mmio = launch->mmio };
 	struct check_subject subject = subject_of(launch, &vm);
 	size_t count = 0;
 	const struct gpu **gpus = gpus_of(launch, &count);
@@ -96,7 +98,9 @@ static void tell_rest(const struct fail *refusal, struct findings *findings)
 /* What the plan would refuse, and what ended it, if anything did. */
 static struct findings *find_all(struct launch *launch, const struct fail *end)
 {
-	struct check_vm vm = { .spec = launch->spec, .placement = launch->placement };
+	struct check_vm vm = { .spec = launch->spec,
+			       .placement = launch->placement,
+			       .mmio = launch->mmio };
 	struct check_subject subject = subject_of(launch, &vm);
 	CLEANUP(fail) struct fail unknown = { 0 };
 	struct fail *refusals = mem_alloc(launch->refusal_count + 1, sizeof *refusals);

@@ -80,7 +80,8 @@ void launch_refusals_keep(struct launch *launch, struct fail *refusal, const cha
 /* Whether no finding on the placed VM, its GPUs and the host keeps it from starting (FAIL_HOST). */
 int launch_check_refuse(struct launch *launch, struct fail *fail);
 
-/* Adds what start would still refuse to the refusals of a plan on the live host. */
+/* Adds what start would still refuse to the refusals of a plan: all of it on the live host, of another one what its
+ * files tell. */
 int launch_refusals_foresee(struct launch *launch, struct fail *fail);
 
 /* Shuts the gate: no other start chooses until this one has claimed, or was given up by the watchdog. */

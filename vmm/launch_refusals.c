@@ -16,11 +16,15 @@ int launch_refusals_foresee(struct launch *launch, struct fail *fail)
 {
 	struct fail network = { 0 };
 	struct fail shares = { 0 };
+	struct fail window = { 0 };
 	struct fail gpus = { 0 };
 
 	(void)fail;
-	if (!launch->root->live)
+	if (!launch->root->live) {
+		(void)mmio_check(launch->mmio, &window);
+		launch_refusals_keep(launch, &window, MMIO_FINDING);
 		return 0;
+	}
 	if (launch->hv != NULL) {
 		(void)preflight_network(launch->spec, launch->root, launch->hv, &network);
 		(void)share_check(launch->spec, launch->root, hv_libvirt_version(launch->hv),

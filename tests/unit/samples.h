@@ -12,6 +12,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/domain.h"
+#include "vmm/mmio.h"
 
 enum {
 	SAMPLE_MOST = 8,
@@ -41,6 +42,7 @@ struct sample {
 	struct disks *made_disks;
 	struct guest_volumes kept;
 	struct domain_identity identity;
+	const struct mmio *mmio;
 	struct domain *domain;
 };
 
@@ -184,6 +186,7 @@ static inline const struct domain *sample_build(struct sample *sample)
 	disks_choose_io(sample->made_disks, &nowhere, 0);
 	sample->domain = domain_build(&sample->spec, &sample->host, &sample->placement, NULL,
 				      &sample->identity, sample->made_disks, &sample->kept);
+	sample->domain->mmio = sample->mmio;
 	return sample->domain;
 }
 
@@ -400,10 +403,33 @@ static inline struct sample *sample_shares_read_only(void)
 	return sample;
 }
 
+static inline struct sample *sample_large_bars(void)
+{
+	static const struct mmio mmio = { .knob_mib = 263168 };
+	struct sample *sample = sample_cliques();
+
+	sample->name = "large-bars";
+	sample->about = "a window that the firmware would not make by itself, and cliques";
+	sample->mmio = &mmio;
+	return sample;
+}
+
+static inline struct sample *sample_address_limit(void)
+{
+	static const struct mmio mmio = { .limit_bits = 39 };
+	struct sample *sample = sample_cloud_init();
+
+	sample->name = "address-limit";
+	sample->about = "an IOMMU that maps fewer addresses than the CPU has";
+	sample->mmio = &mmio;
+	return sample;
+}
+
 static struct sample *(*const samples[])(void) = {
 	sample_two_sockets,      sample_workstation, sample_unknown_node, sample_sub_numa,
 	sample_own_images,       sample_cliques,     sample_far_emulator, sample_shares,
-	sample_shares_read_only, sample_made_disks,  sample_cloud_init,
+	sample_shares_read_only, sample_made_disks,  sample_cloud_init,   sample_large_bars,
+	sample_address_limit,
 };
 
 enum {

@@ -11,6 +11,7 @@
 #include "vmm/cli/out.h"
 #include "vmm/cli/shares.h"
 #include "vmm/cli/result_disks.h"
+#include "vmm/cli/result_window.h"
 
 static json_t *functions_json(const struct gpu *gpu)
 {
@@ -141,17 +142,17 @@ json_t *result_plan(const struct launch *launch)
 	const struct placement *placement = launch->placement;
 
 	return json_pack(
-		"{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"name", launch->spec->name, "spec", out_text_or_null(launch->spec->file),
 		"vcpu_count", (int)launch->spec->vcpus, "memory_bytes",
 		(json_int_t)launch->spec->memory_bytes, "gpus", gpus_json(launch), "cells",
 		cells_json(placement), "vcpus", vcpus_json(placement), "threads_per_core",
 		(int)placement->topology.threads, "emulator_cpus",
-		numbers_json(placement->emulator_cpus), "firmware", firmware_json(launch), "disks",
-		result_disks_json(launch), "shares", shares_json(launch->spec), "cloud_init",
-		first_boot_json(launch), "reasons", reasons_json(placement), "refusals",
-		refusals_json(launch), "unknown", out_text_or_null(launch->libvirt_unknown),
-		"not_checked",
+		numbers_json(placement->emulator_cpus), "firmware", firmware_json(launch), "window",
+		result_window_json(launch), "disks", result_disks_json(launch), "shares",
+		shares_json(launch->spec), "cloud_init", first_boot_json(launch), "reasons",
+		reasons_json(placement), "refusals", refusals_json(launch), "unknown",
+		out_text_or_null(launch->libvirt_unknown), "not_checked",
 		out_number_or_null(launch->usage->users == NULL ? -1
 								: (long long)launch->not_checked));
 }
@@ -314,6 +315,7 @@ void result_print(const json_t *plan)
 	print_host_cpus(plan);
 	out_line("%-8s %s, Secure Boot %s", "UEFI", text_of(firmware, "executable"),
 		 json_is_true(json_object_get(firmware, "secure_boot")) ? "on" : "off");
+	result_window_print(json_object_get(plan, "window"));
 	result_disks_print(plan);
 	shares_print(json_object_get(plan, "shares"));
 	first_boot_print(json_object_get(plan, "cloud_init"));
