@@ -165,7 +165,8 @@ struct mmio *mmio_judge(const struct domain *domain, const struct root *root,
 
 	mmio->version = version_read(root, domain->firmware == NULL ? domain->spec->firmware_code
 								    : domain->firmware->executable);
-	mmio->iommu_bits = iommu_address_bits(root);
+	mmio->is_own_image = domain->firmware == NULL;
+	mmio->iommu_bits = iommu_address_bits(root, NULL);
 	mmio->memory_bytes = domain->spec->memory_bytes;
 	mmio->is_limit_known = (libvirt_version != 0 ? libvirt_version : packaged_libvirt(root)) >=
 			       LIMIT_LIBVIRT;
@@ -235,7 +236,7 @@ static int refuse_window(const struct mmio *mmio, struct fail *fail)
 		   "%s gives %s with the CPU's %u address bits and %s of memory, and no value of "
 		   "X-PciMmio64Mb makes room",
 		   firmware, given, mmio->host_bits, memory);
-	if (mmio->version->release == 0)
+	if (mmio->version->release == 0 && mmio->is_own_image)
 		return fail_hint(fail,
 				 "take the distribution's OVMF, whose version is known: [firmware] "
 				 "uefi = auto   or fewer GPUs: [gpu] count");

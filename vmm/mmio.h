@@ -31,6 +31,7 @@ enum mmio_verdict {
 struct mmio {
 	enum mmio_verdict verdict;
 	struct version *version;
+	bool is_own_image;   /* the spec names the image, not libvirt */
 	unsigned host_bits;  /* of the CPU: what the guest has without a limit; 0: unknown */
 	unsigned iommu_bits; /* 0: unknown */
 	uint64_t memory_bytes;
