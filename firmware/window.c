@@ -146,7 +146,7 @@ static struct window window_by(const struct rule *rule, bool knob_decides,
 	if (bits > 0 && !(knob_decides && knob_mib > 0)) {
 		struct window dynamic = dynamic_window(rule, guest, bits);
 
-		/* Not a byte of it may be beside what is right above the memory. */
+		/* Less than, not up to: so the firmware compares. */
 		if (window.size_bytes < dynamic.size_bytes &&
 		    window.base + dynamic.size_bytes < UINT64_C(1) << bits)
 			window = dynamic;

@@ -23,7 +23,7 @@ CPUS = {"amd": ("EPYC", "AuthenticAMD"), "intel": ("Skylake-Server", "GenuineInt
 ADDRESS_BITS = 40
 # The firmware has given up after so many processor seconds without a change, once it has sized a BAR and before; or
 # when it has been found halted so many times in a row.
-QUIET_S, SILENT_S, HALTED_TIMES = 4, 20, 15
+QUIET_S, SILENT_S, HALTED_TIMES = 4, 40, 15
 MOST_S = 300
 # A BAR of virtio devices, as QEMU has it.
 VIRTIO_KIB = 16
