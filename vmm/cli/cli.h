@@ -123,6 +123,7 @@ int complete_run(const struct cli *cli, struct fail *fail);
 int parse_run(const struct cli *cli, struct fail *fail);
 int man_run(const struct cli *cli, struct fail *fail);
 int verify_run(const struct cli *cli, struct fail *fail);
+int explain_run(const struct cli *cli, struct fail *fail);
 int hook_run(const struct cli *cli, struct fail *fail);
 int help_run(const struct cli *cli, struct fail *fail);
 

@@ -6,6 +6,7 @@
 #include "vmm/base/text.h"
 #include "vmm/check.h"
 #include "vmm/cli/cli.h"
+#include "vmm/cli/explain.h"
 #include "vmm/cli/help.h"
 #include "vmm/cli/out.h"
 #include "vmm/cli/refused.h"
@@ -183,6 +184,7 @@ static const struct {
 	{ "host", help_host },
 	{ "exit", help_exit },
 	{ "refused", help_refused },
+	{ "messages", explain_messages_print },
 };
 
 const char *help_topic_name(size_t at)
@@ -321,12 +323,13 @@ static json_t *findings_json(void)
 /* The same tables for programs. */
 static int help_json(void)
 {
-	out_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands",
+	out_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands",
 			   commands_json(), "options", options_json(NULL), "spec_sections",
 			   sections_json(spec_keys()), "spec_keys", keys_json(spec_keys()),
 			   "host_sections", sections_json(policy_keys()), "host_keys",
 			   keys_json(policy_keys()), "exit_codes", kinds_json(), "refused",
-			   refused_json(), "findings", findings_json()));
+			   refused_json(), "findings", findings_json(), "messages",
+			   explain_messages_json()));
 	return 0;
 }
 

@@ -115,6 +115,18 @@ static const struct cli_command commands[] = {
 		  "check failed. Exit 5: none failed, but some could not be made: memory and who has a GPU\n"
 		  "are for root to see, the guest needs an agent (--host-only leaves it out). Exit 4: the\n"
 		  "VM does not run." },
+	{ .name = "explain",
+	  .arguments = "FILE|-",
+	  .least = 1,
+	  .most = 1,
+	  .run = explain_run,
+	  .says = "reading the log",
+	  .summary =
+		  "read a log of libvirt's, QEMU's, a kernel's or a guest's: what went wrong, what next",
+	  .more = "- is standard input: gpuvm log --qemu train | gpuvm explain -, sudo dmesg | gpuvm\n"
+		  "explain -, journalctl -b -u libvirtd | gpuvm explain -. It tells the line of each message\n"
+		  "that it knows (gpuvm help messages), the cause, and the next command. Exit 0: some were\n"
+		  "found. Exit 1: none, which does not mean that all is well." },
 	{ .name = "console",
 	  .arguments = "NAME",
 	  .least = 1,
@@ -203,11 +215,12 @@ static const struct cli_command commands[] = {
 	  .more = "It holds libvirt's domains, the firmware's descriptors and package versions too.\n"
 		  "UUIDs, MAC addresses, paths, specs and user names are blanked; names of VMs are not." },
 	{ .name = "help",
-	  .arguments = "[COMMAND|spec|host|exit|refused]",
+	  .arguments = "[COMMAND|spec|host|exit|refused|messages]",
 	  .least = 0,
 	  .most = 1,
 	  .run = help_run,
-	  .summary = "show help: for a command, the spec's keys, exit codes, what is refused",
+	  .summary = "show help: for a command, the spec's keys, exit codes, what is refused,"
+		     " known messages",
 	  .more = "" },
 	{ .name = "hook",
 	  .arguments = "NAME OPERATION SUBOPERATION EXTRA",

@@ -148,6 +148,8 @@ static const struct {
 	{ "validate", "check SPEC" },
 	{ "lint", "check SPEC" },
 	{ "doctor", "check" },
+	{ "diagnose", "explain FILE" },
+	{ "why", "explain FILE" },
 };
 
 static const char *alias_of(const char *word)
