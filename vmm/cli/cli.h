@@ -26,6 +26,7 @@ enum cli_option_bit {
 	CLI_INIT = 1 << 12, /* what init could ask */
 	CLI_HOST_ONLY = 1 << 13,
 	CLI_FORCE_ID = 1 << 14, /* --force=ID too: only with CLI_FORCE */
+	CLI_SETUP = 1 << 15,    /* of setup-host alone */
 };
 
 #define CLI_MOST_WORDS 16
@@ -71,6 +72,8 @@ struct cli {
 	const char *gpu, *count, *vcpus, *memory, *hugepages, *image, *output;
 	bool host_only;
 	struct cli_words force; /* findings by id, see CLI_FORCE_ID */
+	bool dry_run, undo, yes, awake;
+	const char *gib_pages, *user;
 	bool *failure_is_told; /* to be set if the result printed with --json has the failure in it */
 };
 
@@ -105,6 +108,7 @@ int cli_parse(int argc, char **argv, struct cli *cli, struct fail *fail);
 int gpus_run(const struct cli *cli, struct fail *fail);
 int check_command_run(const struct cli *cli, struct fail *fail);
 int topo_run(const struct cli *cli, struct fail *fail);
+int setup_host_run(const struct cli *cli, struct fail *fail);
 int snapshot_run(const struct cli *cli, struct fail *fail);
 int plan_run(const struct cli *cli, struct fail *fail);
 int start_run(const struct cli *cli, struct fail *fail);

@@ -205,6 +205,20 @@ static const struct cli_command commands[] = {
 	  .summary = "give a drained GPU to VMs again; one in quarantine too, if it answers again",
 	  .more = "A GPU is quarantined when it does not come back from a VM. It must answer on the PCI\n"
 		  "bus and be on its driver again; with --force on any driver." },
+	{ .name = "setup-host",
+	  .arguments = "[GPU...]",
+	  .least = 0,
+	  .most = SIZE_MAX,
+	  .options = CLI_FORCE | CLI_SETUP,
+	  .run = setup_host_run,
+	  .says = "looking at the host",
+	  .summary =
+		  "make this host ready for GPU VMs: the GPUs on vfio-pci from boot on, kernel arguments, rights",
+	  .more = "Shows the difference to each file first, and asks (or --yes). Needs root; --dry-run does\n"
+		  "not. Only what is needed changes, and running it again changes nothing. GPU is an address\n"
+		  "as gpuvm gpus shows it. Backups of all files are in /var/lib/gpuvm/setup; --undo puts them\n"
+		  "back byte for byte, but leaves a file that was edited since, shows how it differs, and\n"
+		  "exits 7. With --root only files of that tree change, and nothing is run." },
 	{ .name = "snapshot",
 	  .arguments = "FILE",
 	  .least = 1,
