@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <shadow.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -68,6 +69,24 @@ static int lock(const struct root *root, int *ret_fd, struct fail *fail)
 	return 0;
 }
 
+/* adduser(8) and its kin edit /etc/group too. 0: locked, or there is nothing to lock. */
+static int lock_group(const struct setup_plan *plan, bool *ret_is_locked, struct fail *fail)
+{
+	bool is_edited = false;
+
+	for (size_t i = 0; i < plan->edit_count; i++)
+		is_edited |= text_equal(plan->edits[i].path, "/etc/group");
+	if (!is_edited || *plan->root->dir != '\0')
+		return 0;
+	if (lckpwdf() == 0) {
+		*ret_is_locked = true;
+		return 0;
+	}
+	fail_add(fail, FAIL_BUSY, "another program is changing users and groups");
+	fail_cause(fail, "/etc/.pwd.lock: %s", strerror(errno));
+	return fail_hint(fail, "wait for it to end, then run this again");
+}
+
 /* What was shown is what is written: not if somebody changed it meanwhile. */
 static int check_unchanged(const struct setup_plan *plan, struct fail *fail)
 {
@@ -87,13 +106,28 @@ static int check_unchanged(const struct setup_plan *plan, struct fail *fail)
 	return 0;
 }
 
-static int put_edits(const struct setup_plan *plan, struct fail *fail)
+static int put_locked(const struct setup_plan *plan, struct fail *fail)
 {
+	if (check_unchanged(plan, fail) < 0)
+		return -1;
 	for (size_t i = 0; i < plan->edit_count; i++)
 		if (!plan->edits[i].is_refused && setup_file_put(plan->root, plan->edits[i].path,
 								 &plan->edits[i].after, fail) < 0)
 			return -1;
 	return 0;
+}
+
+static int put_edits(const struct setup_plan *plan, struct fail *fail)
+{
+	bool is_locked = false;
+	int result;
+
+	if (lock_group(plan, &is_locked, fail) < 0)
+		return -1;
+	result = put_locked(plan, fail);
+	if (is_locked)
+		ulckpwdf();
+	return result;
 }
 
 /* What has to be run is noted before it can be forgotten: by an interruption between a file and its program. */

@@ -47,7 +47,8 @@ static int open_parent(const struct root *root, const char *path, const char **r
 
 	while (folder >= 0 && strchr(part, '/') != NULL) {
 		CLEANUP(text) char *name = mem_strndup(part, strcspn(part, "/"));
-		int next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int next = openat(folder, text_equal(name, "..") ? "" : name,
+				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		int error = errno;
 
 		close(folder);
@@ -58,6 +59,15 @@ static int open_parent(const struct root *root, const char *path, const char **r
 	}
 	*ret_name = part;
 	return folder;
+}
+
+/* Takes @text. */
+static char *shrink(char *text, size_t length)
+{
+	char *exact = mem_strndup(text, length);
+
+	free(text);
+	return exact;
 }
 
 /* NULL, or what is wrong with it. */
@@ -78,7 +88,10 @@ static const char *read_text(int fd, struct setup_file *file)
 	}
 	if (file->length > SETUP_FILE_MOST_BYTES)
 		return "it has more than 1 MiB";
-	return strlen(file->text) < file->length ? "it has NUL bytes, and is no text" : NULL;
+	if (strlen(file->text) < file->length)
+		return "it has NUL bytes, and is no text";
+	file->text = shrink(file->text, file->length);
+	return NULL;
 }
 
 static const char *read_file(int fd, struct setup_file *file)
@@ -221,8 +234,13 @@ int setup_file_make_folder(const struct root *root, const char *path, mode_t mod
 	const char *name;
 	CLEANUP(fd) int parent = open_parent(root, path, &name);
 	struct stat info;
+	mode_t mask = umask(0);
+	int made = parent < 0 ? -1 : mkdirat(parent, name, mode);
+	int error = errno;
 
-	if (parent < 0 || (mkdirat(parent, name, mode) != 0 && errno != EEXIST))
+	umask(mask);
+	errno = error;
+	if (made != 0 && (parent < 0 || errno != EEXIST))
 		return failed(path, "mkdir", fail);
 	if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode))
 		return not_usable(path, reason(ENOTDIR), fail);

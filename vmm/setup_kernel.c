@@ -372,8 +372,10 @@ int setup_kernel(struct setup *setup, struct fail *fail)
 	__attribute__((cleanup(arguments_done))) struct arguments arguments = {
 		.added = mem_alloc(1, sizeof(char *))
 	};
-	bool has_grub = root_exists(setup->root, GRUB);
 	bool has_entries = has_systemd_boot(setup->root);
+	/* Its settings outlive GRUB where systemd-boot has taken its place. */
+	bool has_grub = root_exists(setup->root, GRUB) &&
+			(!has_entries || root_exists(setup->root, "/boot/grub"));
 
 	want_iommu(setup, &arguments);
 	drop_ids(setup, &arguments);

@@ -33,7 +33,7 @@ static const char dracut[] = SETUP_MARK "force_drivers+=\" vfio-pci \"\n"
 					"install_items+=\" " SETUP_RULES " \"\n";
 
 /* Whether there are GPUs to bind, by this run or one before it. */
-static bool has_rules(struct setup *setup, struct fail *fail, int *ret_result)
+static bool has_rules(struct setup *setup, int *ret_result, struct fail *fail)
 {
 	const struct setup_edit *edit = setup_edit(setup, SETUP_RULES, fail);
 
@@ -57,7 +57,7 @@ int setup_modules_load(struct setup *setup, struct fail *fail)
 	int result = 0;
 
 	/* Else libvirt loads the module when it needs it. */
-	if (!has_rules(setup, fail, &result))
+	if (!has_rules(setup, &result, fail))
 		return result;
 	return set(setup, MODULES_LOAD, SETUP_MARK "vfio-pci\n", 0644, 0, fail);
 }
@@ -116,7 +116,7 @@ static char *rule_for(const struct device *device)
 		"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
 		"ATTR{vendor}==\"0x%04x\", ATTR{device}==\"0x%04x\", "
 		"ATTR{driver_override}=\"vfio-pci\", RUN{builtin}+=\"kmod load vfio-pci\", "
-		"ATTR{[subsystem/pci]drivers_probe}=\"%s\"\n",
+		"ATTR{subsystem/drivers_probe}=\"%s\"\n",
 		device->address, device->vendor_id, device->device_id, device->address);
 }
 
@@ -174,7 +174,7 @@ int setup_initramfs(struct setup *setup, struct fail *fail)
 	bool has_changes = false;
 	unsigned need = 0;
 
-	if (!has_rules(setup, fail, &result))
+	if (!has_rules(setup, &result, fail))
 		return result;
 	if (root_exists(setup->root, "/etc/initramfs-tools"))
 		need = SETUP_INITRAMFS;

@@ -33,6 +33,7 @@ static const struct term files[] = {
 	{ GPUVM_HOOK, "libvirt's hook, which vetoes a VM whose GPU somebody else has." },
 	{ "/run/gpuvm", "Claims of starts that are under way." },
 	{ "/var/lib/gpuvm", "GPUs that are held, drained or quarantined, over reboots." },
+	{ "/var/lib/gpuvm/setup", "Backups and journal of setup-host, for --undo." },
 	{ NULL, NULL },
 };
 
@@ -52,6 +53,11 @@ static const char *const command_examples[][2] = {
 	{ "Keep a GPU from new VMs while its fan is changed.",
 	  "gpuvm drain 0000:17:00.0 --reason 'fan is loud'\n"
 	  "gpuvm undrain 0000:17:00.0" },
+	{ "Keep a GPU for VMs from the next boot on: look first, then do it as root.",
+	  "gpuvm setup-host --dry-run 0000:17:00.0\n"
+	  "sudo gpuvm setup-host 0000:17:00.0" },
+	{ "A VM did not start: why?", "gpuvm log --qemu train | gpuvm explain -\n"
+				      "sudo dmesg | gpuvm explain -" },
 	{ "The addresses of the free GPUs, for a script.",
 	  "gpuvm gpus --json | jq -r '.gpus[] | select(.state == \"free\").address'" },
 };

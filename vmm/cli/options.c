@@ -148,6 +148,8 @@ static const struct {
 	{ "validate", "check SPEC" },
 	{ "lint", "check SPEC" },
 	{ "doctor", "check" },
+	{ "setup", "setup-host" },
+	{ "prepare", "setup-host" },
 	{ "diagnose", "explain FILE" },
 	{ "why", "explain FILE" },
 };

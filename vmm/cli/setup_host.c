@@ -163,6 +163,9 @@ static void print_done(const struct setup_plan *plan)
 /* In words of a shell, so that it can be pasted. */
 static int needs_root(const struct cli *cli, struct fail *fail)
 {
+	const struct {
+		const char *option, *value;
+	} given[] = { { "gib-pages", cli->gib_pages }, { "user", cli->user } };
 	CLEANUP(text) char *words = NULL;
 
 	for (size_t i = 0; i < cli->arg_count; i++) {
@@ -170,10 +173,13 @@ static int needs_root(const struct cli *cli, struct fail *fail)
 
 		text_add(&words, " %s", word);
 	}
-	if (cli->gib_pages != NULL) {
-		CLEANUP(text) char *pages = text_shell(cli->gib_pages);
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		CLEANUP(text) char *value = NULL;
 
-		text_add(&words, " --gib-pages %s", pages);
+		if (given[i].value == NULL)
+			continue;
+		value = text_shell(given[i].value);
+		text_add(&words, " --%s %s", given[i].option, value);
 	}
 	text_add(&words, "%s%s%s%s", cli->awake ? " --awake" : "", cli->force.is_set ? " --force" : "",
 		 cli->undo ? " --undo" : "", cli->yes ? " --yes" : "");
