@@ -27,16 +27,29 @@ void check_add_unread(struct findings *findings, const char *source)
 		  text_format("%s cannot be read", source), NULL);
 }
 
-struct finding *check_add_fail(struct findings *findings, const char *subject, const char *source,
-			       const struct fail *fail)
+static struct finding *add_item(struct findings *findings, const char *subject, const char *source,
+				const struct fail_item *item)
 {
-	const struct fail_item *item = fail->items;
 	CLEANUP(text) char *found = mem_strdup(item->what);
+	CLEANUP(text) char *place = NULL;
 
 	if (item->cause != NULL)
 		text_add(&found, ": %s", item->cause);
-	return check_add(findings, FINDING_FAILED, subject, source, STEAL(found),
-			 mem_strdup(item->hint));
+	if (source == NULL && item->file != NULL)
+		place = item->line == 0 ? mem_strdup(item->file)
+					: text_format("%s:%u", item->file, item->line);
+	return check_add(findings, FINDING_FAILED, subject, source == NULL ? place : source,
+			 STEAL(found), mem_strdup(item->hint));
+}
+
+struct finding *check_add_fail(struct findings *findings, const char *subject, const char *source,
+			       const struct fail *fail)
+{
+	struct finding *row = NULL;
+
+	for (size_t i = 0; i < fail->item_count; i++)
+		row = add_item(findings, subject, source, &fail->items[i]);
+	return row;
 }
 
 const char *check_scope_name(enum check_scope scope)

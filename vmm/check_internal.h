@@ -32,7 +32,8 @@ struct finding *check_add(struct findings *findings, enum finding_state state, c
 /* A row that says that @source cannot be read. */
 void check_add_unread(struct findings *findings, const char *source);
 
-/* The first words of @fail as a row that failed. */
+/* Each item of @fail, which has one, as a row that failed; without @source it is the place in the user's file. The
+ * last of them. */
 struct finding *check_add_fail(struct findings *findings, const char *subject, const char *source,
 			       const struct fail *fail);
 

@@ -18,7 +18,8 @@ static char *warnings_of(const struct findings *findings)
 	return all;
 }
 
-static void judge_offered(const struct check *check, const struct gpu *gpu,
+/* Whether a VM could have it. */
+static bool judge_offered(const struct check *check, const struct gpu *gpu,
 			  struct findings *findings)
 {
 	CLEANUP(findings) struct findings *one = findings_begin(NULL);
@@ -38,37 +39,36 @@ static void judge_offered(const struct check *check, const struct gpu *gpu,
 			  warnings == NULL ? text_format("%s, without a warning", title)
 					   : text_format("%s, with warnings: %s", title, warnings),
 			  text_format("gpuvm check %s", gpu->device->address));
+	return failed == NULL;
 }
 
-/* Those that words never choose are told by the reason; of these nothing is expected. */
-static void judge_gpu(const struct check *check, const struct gpu *gpu, struct findings *findings)
+/* Those that words never choose are told by the reason, and nothing is expected of them; virtual functions by their
+ * physical one. */
+static bool judge_gpu(const struct check *check, const struct gpu *gpu, struct findings *findings)
 {
 	bool is_lost = gpu->offer == GPU_NO_IOMMU_GROUP || gpu->offer == GPU_GROUP_NOT_VIABLE;
 
 	if (gpu->offer == GPU_OFFERED)
-		judge_offered(check, gpu, findings);
-	else
+		return judge_offered(check, gpu, findings);
+	if (gpu->offer != GPU_VIRTUAL_FUNCTION)
 		check_add(findings, is_lost ? FINDING_WARNING : FINDING_OK, gpu->device->address,
 			  "/sys/bus/pci/devices", text_format("not for VMs: %s", gpu->offer_reason),
 			  text_format("gpuvm check %s", gpu->device->address));
+	return false;
 }
 
 void check_gpus(const struct check *check, struct findings *findings)
 {
 	size_t before = findings->count;
-	bool is_one_offered = false;
+	bool is_one_fit = false;
 
-	for (size_t i = 0; i < check->host->gpus->count; i++) {
-		const struct gpu *gpu = &check->host->gpus->gpus[i];
-
-		is_one_offered = is_one_offered || gpu->offer == GPU_OFFERED;
-		judge_gpu(check, gpu, findings);
-	}
-	if (!is_one_offered)
+	for (size_t i = 0; i < check->host->gpus->count; i++)
+		is_one_fit = judge_gpu(check, &check->host->gpus->gpus[i], findings) || is_one_fit;
+	if (!is_one_fit)
 		check_add(findings, FINDING_FAILED, NULL, "/sys/bus/pci/devices",
 			  findings->count == before
 				  ? mem_strdup("this host has no GPU (PCI class 03 or 12)")
-				  : mem_strdup("none of them can be chosen for a VM"),
+				  : mem_strdup("none of them can be given to a VM as it is"),
 			  findings->count == before ? mem_strdup("lspci -nn")
 						    : mem_strdup("gpuvm gpus"));
 }

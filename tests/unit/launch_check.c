@@ -195,9 +195,96 @@ static void a_start_is_refused_by_the_same_and_may_be_forced(void **state)
 	mend();
 }
 
+/* What a snapshot does not tell, or tells in another way. */
+static const struct {
+	const char *about;
+	const char *removed, *made; /* paths; NULL: none */
+	const char *id;
+	enum finding_state state;
+	const char *word;
+} lives[] = {
+	{ "KVM", NULL, NULL, "kvm", FINDING_OK, "it is there" },
+	{ "no KVM", "/dev/kvm", NULL, "kvm", FINDING_FAILED, "kvm_intel is not loaded" },
+	{ "no hook", NULL, NULL, "hook", FINDING_WARNING, "does not exist" },
+	{ "a hook without daemon", NULL, GPUVM_HOOK, "hook", FINDING_WARNING, "not an executable" },
+	{ "no directory of claims", NULL, NULL, "directories", FINDING_FAILED,
+	  "/run/gpuvm does not" },
+	{ "all directories", NULL, "/run/gpuvm", "directories", FINDING_OK, "they are there" },
+	{ "no group", NULL, NULL, "libvirt-group", FINDING_NOT_CHECKED, "cannot be read" },
+	{ "nobody has the GPU", NULL, NULL, "holder", FINDING_OK, "nobody has" },
+};
+
+static void make(const char *path)
+{
+	CLEANUP(text) char *command = text_format("%s", path);
+
+	/* There is no mkdir -p in the chroot. */
+	for (char *slash = strchr(command + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(command, 0755);
+		*slash = '/';
+	}
+	scratch_fill(path, "");
+}
+
+static void the_live_host_is_looked_at(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(lives); i++) {
+		CLEANUP(root) struct root *root = NULL;
+		CLEANUP(host) struct host *host = NULL;
+		CLEANUP(findings) struct findings *findings = NULL;
+		struct check_subject subject = { 0 };
+		const struct finding *row;
+		const struct gpu *gpu;
+		struct fail fail = { 0 };
+
+		print_message("  %s\n", lives[i].about);
+		if (lives[i].removed != NULL)
+			assert_int_equal(unlink(lives[i].removed), 0);
+		if (lives[i].made != NULL)
+			make(lives[i].made);
+		assert_int_equal(root_open(NULL, &root, &fail), 0);
+		assert_int_equal(host_read(root, &host, &fail), 0);
+		gpu = gpu_find(host->gpus, GPU);
+		subject = (struct check_subject){ .root = root, .host = host };
+		findings = check_run(&subject, CHECK_HOST | CHECK_GPU, &gpu, 1);
+		row = row_of(findings, lives[i].id);
+		assert_int_equal(row->state, lives[i].state);
+		assert_true(text_contains(row->found, lives[i].word));
+		if (lives[i].made != NULL)
+			(void)unlink(lives[i].made);
+		if (lives[i].removed != NULL)
+			scratch_fill(lives[i].removed, "");
+	}
+}
+
+static void a_daemon_that_does_not_answer_is_a_failure(void **state)
+{
+	CLEANUP(root) struct root *root = NULL;
+	CLEANUP(host) struct host *host = NULL;
+	CLEANUP(findings) struct findings *findings = NULL;
+	CLEANUP(fail) struct fail unknown = { 0 };
+	struct check_subject subject = { 0 };
+	struct fail fail = { 0 };
+
+	(void)state;
+	fail_add(&unknown, FAIL_HV, "it does not answer");
+	fail_hint(&unknown, "start it");
+	assert_int_equal(root_open(NULL, &root, &fail), 0);
+	assert_int_equal(host_read(root, &host, &fail), 0);
+	subject = (struct check_subject){ .root = root, .host = host, .libvirt_unknown = &unknown };
+	findings = check_run(&subject, CHECK_HOST, NULL, 0);
+	assert_int_equal(row_of(findings, "libvirt")->state, FINDING_FAILED);
+	assert_string_equal(row_of(findings, "libvirt")->hint, "start it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest live[] = {
+		cmocka_unit_test(the_live_host_is_looked_at),
+		cmocka_unit_test(a_daemon_that_does_not_answer_is_a_failure),
 		cmocka_unit_test(each_failure_is_told_beforehand),
 		cmocka_unit_test(a_wrong_spec_is_no_finding),
 		cmocka_unit_test(a_start_is_refused_by_the_same_and_may_be_forced),
