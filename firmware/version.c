@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/base/package.h"
 #include "vmm/base/text.h"
 
 #define PACKAGE "ovmf"
@@ -83,38 +84,6 @@ static bool is_packaged(const struct root *root, const char *executable)
 	return false;
 }
 
-static const char *value_of(const char *line, const char *key)
-{
-	size_t length = strlen(key);
-
-	return strncmp(line, key, length) == 0 ? line + length : NULL;
-}
-
-char *version_of_package(const struct root *root, const char *package)
-{
-	CLEANUP(text) char *status = root_bytes(root, NULL, "/var/lib/dpkg/status");
-	bool is_it = false;
-	bool is_installed = false;
-	char *rest = status;
-	char *line;
-
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		const char *name = value_of(line, "Package: ");
-		const char *state = value_of(line, "Status: ");
-		const char *value = value_of(line, "Version: ");
-
-		if (name != NULL) {
-			is_it = text_equal(name, package);
-			is_installed = false;
-		} else if (is_it && state != NULL) {
-			is_installed = strstr(state, " ok installed") != NULL;
-		} else if (is_it && is_installed && value != NULL) {
-			return text_printable(value, 64);
-		}
-	}
-	return NULL;
-}
-
 struct version *version_read(const struct root *root, const char *executable)
 {
 	struct version *version = mem_alloc(1, sizeof *version);
@@ -122,7 +91,7 @@ struct version *version_read(const struct root *root, const char *executable)
 
 	if (executable == NULL || !is_packaged(root, executable))
 		return version;
-	installed = version_of_package(root, PACKAGE);
+	installed = package_version(root, PACKAGE);
 	if (installed == NULL)
 		return version;
 	version->package = text_format(PACKAGE " %s", installed);

@@ -37,8 +37,4 @@ CLEANUP_DEFINE(version, struct version, version_free)
  * of edk2's. */
 void version_parse(const char *text, struct version *ret_version);
 
-/* What dpkg has installed of @package behind @root ("2022.11-6+deb12u2", deb-control(5)), or NULL. Printable. The
- * caller frees. */
-char *version_of_package(const struct root *root, const char *package);
-
 #endif

@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "vmm/base/mem.h"
+#include "vmm/base/package.h"
 #include "vmm/base/text.h"
 #include "vmm/check_internal.h"
 #include "vmm/snapshot.h"
-
-#define PACKAGES "/var/lib/dpkg/status"
 
 /* As hv_libvirt_version counts. */
 #define VERSION(major, minor, micro) ((major)*1000000ul + (minor)*1000ul + (micro))
@@ -41,44 +40,15 @@ static char *version_format(unsigned long version)
 	return text_format("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000);
 }
 
-/* "1:7.2+dfsg-7+deb12u18" as 7002000. */
-static unsigned long version_parse(const char *text)
-{
-	const char *colon = strchr(text, ':');
-	unsigned long parts[3] = { 0 };
-	char *end = (char *)(colon == NULL ? text : colon + 1);
-
-	for (int i = 0; i < 3; i++) {
-		parts[i] = strtoul(end, &end, 10);
-		if (*end != '.')
-			break;
-		end++;
-	}
-	return VERSION(parts[0], parts[1] % 1000, parts[2] % 1000);
-}
-
-/* The version of an installed package; 0: it is not there. */
-static unsigned long package_version(const char *status, const char *package)
-{
-	CLEANUP(text) char *first = text_format("Package: %s\n", package);
-	const char *at = strstr(status, first);
-	const char *version = at == NULL ? NULL : strstr(at, "\nVersion: ");
-	const char *end = at == NULL ? NULL : strstr(at, "\n\n");
-
-	return version == NULL || (end != NULL && version > end)
-		       ? 0
-		       : version_parse(version + strlen("\nVersion: "));
-}
-
 static void from_packages(struct check *check)
 {
-	CLEANUP(text) char *status = root_bytes(check->root, NULL, PACKAGES);
+	CLEANUP(text) char *libvirt = package_version(check->root, "libvirt-daemon-driver-qemu");
+	CLEANUP(text) char *qemu = package_version(check->root, "qemu-system-x86");
 
-	if (status == NULL)
-		return;
-	check->libvirt_version = package_version(status, "libvirt-daemon");
-	check->qemu_version = package_version(status, "qemu-system-x86");
-	check->version_source = PACKAGES;
+	check->libvirt_version = package_number(libvirt);
+	check->qemu_version = package_number(qemu);
+	if (libvirt != NULL || qemu != NULL)
+		check->version_source = PACKAGE_DATABASE;
 }
 
 void check_versions(struct check *check)

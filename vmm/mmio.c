@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/mmio.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "topo/iommu.h"
 #include "vmm/base/mem.h"
+#include "vmm/base/package.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
@@ -139,15 +139,15 @@ static void settle(struct mmio *mmio, const struct window_guest *guest, bool has
 	mmio->verdict = mmio->window.fits ? MMIO_FITS : MMIO_TOO_SMALL;
 }
 
-/* As hv_libvirt_version() has it, of the package; 0: unknown. */
-static unsigned long packaged_libvirt(const struct root *root)
+static bool has_limit(const struct root *root, unsigned long libvirt_version)
 {
-	CLEANUP(text) char *version = version_of_package(root, "libvirt-daemon-driver-qemu");
-	unsigned major, minor, micro;
+	CLEANUP(text) char *packaged = NULL;
 
-	if (version == NULL || sscanf(version, "%3u.%3u.%3u", &major, &minor, &micro) != 3)
-		return 0;
-	return major * 1000000UL + minor * 1000UL + micro;
+	if (libvirt_version == 0) {
+		packaged = package_version(root, "libvirt-daemon-driver-qemu");
+		libvirt_version = package_number(packaged);
+	}
+	return libvirt_version >= LIMIT_LIBVIRT;
 }
 
 struct mmio *mmio_judge(const struct domain *domain, const struct root *root,
@@ -168,8 +168,7 @@ struct mmio *mmio_judge(const struct domain *domain, const struct root *root,
 	mmio->is_own_image = domain->firmware == NULL;
 	mmio->iommu_bits = iommu_address_bits(root, NULL);
 	mmio->memory_bytes = domain->spec->memory_bytes;
-	mmio->is_limit_known = (libvirt_version != 0 ? libvirt_version : packaged_libvirt(root)) >=
-			       LIMIT_LIBVIRT;
+	mmio->is_limit_known = has_limit(root, libvirt_version);
 	if (machine->phys_bits >= LEAST_BITS && machine->phys_bits <= MOST_BITS) {
 		mmio->host_bits = machine->phys_bits;
 		settle(mmio, &guest, domain->placement->gpu_count > 1);
