@@ -9,6 +9,7 @@
 
 #define GROUPS "/sys/kernel/iommu_groups"
 #define UNITS  "/sys/class/iommu"
+#define TABLES "/sys/firmware/acpi/tables"
 
 /* Where MGAW is in the register, one less than the width. */
 #define MGAW_SHIFT 16
@@ -42,19 +43,27 @@ static const struct cmdline_argument *switched_off(const struct cmdline *cmdline
 	return NULL;
 }
 
-/* Whether this kernel's configuration leaves VT-d off unless an argument says on. */
-static bool is_off_by_default(const struct root *root)
+/* The running kernel's configuration, or NULL. The caller frees. */
+static char *config_of(const struct root *root)
 {
 	CLEANUP(text) char *release = root_text(root, "/proc/sys/kernel/osrelease");
-	CLEANUP(text)
-	char *config = release == NULL ? NULL : root_bytes(root, NULL, "/boot/config-%s", release);
 
-	return config != NULL && strstr(config, "CONFIG_INTEL_IOMMU=y") != NULL &&
-	       strstr(config, "CONFIG_INTEL_IOMMU_DEFAULT_ON=y") == NULL;
+	if (release == NULL || strchr(release, '/') != NULL)
+		return NULL;
+	return root_bytes(root, NULL, "/boot/config-%s", release);
 }
 
-static enum iommu_state judge(const struct root *root, const struct cmdline *cmdline,
-			      const struct iommu *iommu)
+/* AMD-Vi always is used. */
+static bool is_default(const struct iommu *iommu, const char *config)
+{
+	return iommu->is_amd ||
+	       (config != NULL &&
+		(strstr(config, "\nCONFIG_INTEL_IOMMU_DEFAULT_ON=y") != NULL ||
+		 strstr(config, "\nCONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y") != NULL));
+}
+
+static enum iommu_state judge(const struct iommu *iommu, const struct cmdline *cmdline,
+			      const char *config)
 {
 	if (iommu->group_count > 0)
 		return IOMMU_ON;
@@ -62,7 +71,8 @@ static enum iommu_state judge(const struct root *root, const struct cmdline *cmd
 		return IOMMU_OFF_IN_FIRMWARE;
 	if (iommu->argument != NULL)
 		return IOMMU_OFF_BY_ARGUMENT;
-	if (!iommu->is_amd && !cmdline_has(cmdline, "intel_iommu", "on") && is_off_by_default(root))
+	if (!iommu->is_default && !cmdline_has(cmdline, "intel_iommu", "on") && config != NULL &&
+	    strstr(config, "CONFIG_INTEL_IOMMU=y") != NULL)
 		return IOMMU_OFF_BY_DEFAULT;
 	return IOMMU_OFF_IN_THE_KERNEL;
 }
@@ -128,15 +138,22 @@ struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline)
 {
 	struct iommu *iommu = mem_alloc(1, sizeof *iommu);
 	CLEANUP(text) char *cpuinfo = root_text(root, "/proc/cpuinfo");
+	CLEANUP(text) char *config = config_of(root);
 	const struct cmdline_argument *off;
 
-	iommu->is_amd = cpuinfo != NULL && strstr(cpuinfo, "AuthenticAMD") != NULL;
+	iommu->has_table = true;
+	if (root_exists(root, TABLES "/IVRS")) {
+		iommu->is_amd = true;
+	} else if (!root_exists(root, TABLES "/DMAR")) {
+		iommu->has_table = false;
+		iommu->is_amd = cpuinfo != NULL && strstr(cpuinfo, "AuthenticAMD") != NULL;
+	}
 	iommu->table = iommu->is_amd ? "IVRS" : "DMAR";
-	iommu->has_table = root_exists(root, "/sys/firmware/acpi/tables/%s", iommu->table);
+	iommu->is_default = is_default(iommu, config);
 	iommu->group_count = count_groups(root);
 	off = switched_off(cmdline, iommu->is_amd);
 	iommu->argument = off == NULL ? NULL : mem_strdup(off->word);
-	iommu->state = judge(root, cmdline, iommu);
+	iommu->state = judge(iommu, cmdline, config);
 	iommu->hint = hint_of(iommu);
 	iommu->width_bits = iommu_address_bits(root, &iommu->width_source);
 	return iommu;

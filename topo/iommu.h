@@ -19,12 +19,13 @@ enum iommu_state {
 
 struct iommu {
 	enum iommu_state state;
-	bool is_amd;
+	bool is_amd;       /* AMD-Vi; without a table what the processors' vendor would have */
 	const char *table; /* of the firmware: "DMAR", "IVRS"; static */
 	bool has_table;
+	bool is_default; /* this kernel uses it unless it is told not to */
 	size_t group_count;
-	char *argument; /* that switches it off: "intel_iommu=off"; NULL: none */
-	char *hint;     /* what to do if it is off; of one that is on: what else would be */
+	char *argument;      /* that switches it off: "intel_iommu=off"; NULL: none */
+	char *hint;          /* what to do if it is off; of one that is on: what else would be */
 	unsigned width_bits; /* iommu_address_bits() */
 	char *width_source;  /* the file that says so; NULL: none */
 };

@@ -106,3 +106,14 @@ void memory_read(const struct root *root, struct machine_node *node)
 		read_meminfo(meminfo, node);
 	read_pages(root, folder, node);
 }
+
+uint64_t memory_node_bytes(const struct root *root, unsigned node)
+{
+	struct machine_node memory = { .os_index = node };
+
+	if (!root_exists(root, NODE "/node%u", node) && (node > 0 || root_exists(root, NODE)))
+		return 0;
+	memory_read(root, &memory);
+	free(memory.pages);
+	return memory.memory_total_bytes;
+}

@@ -14,4 +14,7 @@
  */
 void memory_read(const struct root *root, struct machine_node *node);
 
+/* Memory of NUMA node @node in bytes, 0 if there is no such node. A machine without nodes has one: 0. */
+uint64_t memory_node_bytes(const struct root *root, unsigned node);
+
 #endif

@@ -22,11 +22,16 @@ static bool has_flag(const char *cpuinfo, const char *flag)
 	return false;
 }
 
+static bool has_amd_cpus(const struct check *check)
+{
+	return text_equal(check->host->machine->cpu_vendor, "AuthenticAMD");
+}
+
 /* Why there is no KVM: the processor cannot, or was not told to; or the module is not there. */
 static void tell_missing(const struct check *check, struct findings *findings)
 {
 	CLEANUP(text) char *cpuinfo = root_text(check->root, CPUINFO);
-	bool is_amd = check->iommu->is_amd;
+	bool is_amd = has_amd_cpus(check);
 	const char *flag = is_amd ? "svm" : "vmx";
 
 	if (cpuinfo != NULL && !has_flag(cpuinfo, flag)) {
@@ -57,7 +62,7 @@ void check_kvm(const struct check *check, struct findings *findings)
 	else
 		check_add(
 			findings, FINDING_OK, NULL, "/sys/module",
-			text_format("%s is loaded", check->iommu->is_amd ? "kvm_amd" : "kvm_intel"),
+			text_format("%s is loaded", has_amd_cpus(check) ? "kvm_amd" : "kvm_intel"),
 			NULL);
 }
 

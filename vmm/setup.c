@@ -147,7 +147,10 @@ static int choose_gpu(struct setup *setup, const char *typed, struct fail *fail)
 
 static int open_setup(struct setup *setup, struct fail *fail)
 {
-	setup->boot = boot_read(setup->root);
+	CLEANUP(cmdline) struct cmdline *cmdline = cmdline_read(setup->root);
+
+	setup->iommu = iommu_read(setup->root, cmdline);
+	setup->running = root_text(setup->root, CMDLINE_FILE);
 	if (device_list_read(setup->root, &setup->devices, fail) < 0)
 		return -1;
 	setup->gpus = gpu_list_build(setup->devices);
@@ -234,7 +237,8 @@ int setup_plan_make(const struct root *root, const struct setup_options *options
 	plan->root = root;
 	plan->options = options;
 	result = plan_steps(&setup, fail);
-	boot_free(setup.boot);
+	iommu_free(setup.iommu);
+	free(setup.running);
 	gpu_list_free(setup.gpus);
 	device_list_free(setup.devices);
 	free(setup.chosen);

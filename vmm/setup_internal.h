@@ -3,7 +3,8 @@
 #ifndef GPUVM_VMM_SETUP_INTERNAL_H
 #define GPUVM_VMM_SETUP_INTERNAL_H
 
-#include "topo/boot.h"
+#include "topo/cmdline.h"
+#include "topo/iommu.h"
 #include "vmm/setup.h"
 
 #define SETUP_RULES "/etc/udev/rules.d/70-gpuvm.rules"
@@ -14,7 +15,8 @@ struct setup {
 	struct setup_plan *plan;
 	const struct root *root;
 	const struct setup_options *options;
-	struct boot *boot;
+	struct iommu *iommu;
+	char *running; /* what the kernel was booted with; NULL: not readable */
 	struct device_list *devices;
 	struct gpu_list *gpus;
 	const struct gpu **chosen; /* that options name */

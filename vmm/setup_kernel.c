@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/memory.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
@@ -57,33 +58,22 @@ static void add(struct arguments *arguments, char *word)
 	arguments->added_count++;
 }
 
-/* Whether the running kernel was told to leave the IOMMU off: then its default says nothing. */
-static bool is_switched_off(const struct boot *boot)
-{
-	static const struct setup_words_rule none = { 0 };
-	CLEANUP(text) char *filtered = NULL;
-
-	if (boot->arguments == NULL)
-		return false;
-	filtered = setup_words_filter(boot->arguments, &none);
-	return !text_equal(filtered, boot->arguments);
-}
-
 /* It depends on what runs, and not on files, so that a second run before the reboot comes to the same. */
 static void want_iommu(struct setup *setup, struct arguments *arguments)
 {
-	const struct boot *boot = setup->boot;
+	const struct iommu *iommu = setup->iommu;
 
-	if (boot->has_groups)
+	if (iommu->state == IOMMU_ON)
 		return;
-	if (!boot->has_dmar && !boot->has_ivrs) {
+	if (!iommu->has_table) {
 		setup_note(
 			setup->plan,
 			"The IOMMU is off in the firmware, where no kernel argument helps: switch on VT-d "
 			"or AMD-Vi there (there is neither DMAR nor IVRS in /sys/firmware/acpi/tables)");
 		return;
 	}
-	if (boot->has_dmar && !(boot->intel_is_default && is_switched_off(boot)))
+	/* A kernel that was told off says nothing of its default, unless its configuration does. */
+	if (!iommu->is_amd && !(iommu->is_default && iommu->state == IOMMU_OFF_BY_ARGUMENT))
 		add(arguments, mem_strdup("intel_iommu=on"));
 }
 
@@ -97,7 +87,7 @@ static int bad_pages(const char *typed, const char *why, struct fail *fail)
 static int check_node(const struct setup *setup, unsigned long long node, unsigned long long count,
 		      struct fail *fail)
 {
-	uint64_t bytes = node > 1023 ? 0 : boot_node_bytes(setup->root, (unsigned)node);
+	uint64_t bytes = node > 1023 ? 0 : memory_node_bytes(setup->root, (unsigned)node);
 	CLEANUP(text) char *shown = size_format_about(bytes);
 
 	if (bytes == 0) {
@@ -131,7 +121,7 @@ static char *parse_pages(const struct setup *setup, const char *typed, struct fa
 		if (!text_number(colon == NULL ? part : colon + 1, &count) ||
 		    (colon != NULL && !text_number(part, &node)))
 			return bad_pages(typed, "not NODE:COUNT", fail), NULL;
-		if (colon == NULL && boot_node_bytes(setup->root, 1) > 0)
+		if (colon == NULL && memory_node_bytes(setup->root, 1) > 0)
 			return bad_pages(typed, "the host has several nodes", fail), NULL;
 		if (check_node(setup, node, count, fail) < 0)
 			return NULL;
@@ -290,9 +280,9 @@ static int edit_grub(struct setup *setup, const struct arguments *arguments, str
 }
 
 /* Without the file kernel-install takes the arguments of the running kernel, less those of its loader. */
-static char *running_arguments(const struct boot *boot)
+static char *running_arguments(const char *running)
 {
-	CLEANUP(text) char *copy = mem_strdup(boot->arguments == NULL ? "" : boot->arguments);
+	CLEANUP(text) char *copy = mem_strdup(running == NULL ? "" : running);
 	char *words = mem_strdup("");
 	char *rest = NULL;
 
@@ -312,7 +302,8 @@ static int edit_cmdline(struct setup *setup, const struct arguments *arguments, 
 
 	if (edit == NULL || check_size(edit, fail) < 0)
 		return -1;
-	before = edit->after.exists ? mem_strdup(edit->after.text) : running_arguments(setup->boot);
+	before = edit->after.exists ? mem_strdup(edit->after.text)
+				    : running_arguments(setup->running);
 	words = setup_words_filter(before, &arguments->rule);
 	for (size_t i = 0; i < arguments->added_count; i++) {
 		char *more;
@@ -328,7 +319,7 @@ static int edit_cmdline(struct setup *setup, const struct arguments *arguments, 
 		free(words);
 		return 0;
 	}
-	if (!edit->after.exists && setup->boot->arguments == NULL) {
+	if (!edit->after.exists && setup->running == NULL) {
 		free(words);
 		fail_add(fail, FAIL_HOST,
 			 "the kernel's arguments are in no file that can be edited");
@@ -356,7 +347,7 @@ static int no_loader(const struct arguments *arguments, struct fail *fail)
 /* One whose words stand in none of the files comes from elsewhere, and stays. */
 static void tell_left(struct setup *setup)
 {
-	if (!is_switched_off(setup->boot))
+	if (setup->iommu->argument == NULL)
 		return;
 	for (size_t i = 0; i < setup->plan->edit_count; i++)
 		if ((setup->plan->edits[i].needs & (SETUP_GRUB | SETUP_KERNEL_INSTALL)) != 0)
