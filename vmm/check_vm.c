@@ -152,7 +152,8 @@ void check_mmio_window(const struct check *check, struct findings *findings)
 		check_add_fail(findings, NULL, NULL, &refusal);
 	else if (mmio->verdict == MMIO_UNKNOWN)
 		check_add(findings, FINDING_NOT_CHECKED, NULL, "/proc/cpuinfo",
-			  mem_strdup("the host does not tell how many bits its addresses have"), NULL);
+			  mem_strdup("the host does not tell how many bits its addresses have"),
+			  NULL);
 	else
 		check_add(findings, FINDING_OK, NULL, NULL, window_words(mmio), NULL);
 }

@@ -323,13 +323,12 @@ static json_t *findings_json(void)
 /* The same tables for programs. */
 static int help_json(void)
 {
-	out_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands",
-			   commands_json(), "options", options_json(NULL), "spec_sections",
-			   sections_json(spec_keys()), "spec_keys", keys_json(spec_keys()),
-			   "host_sections", sections_json(policy_keys()), "host_keys",
-			   keys_json(policy_keys()), "exit_codes", kinds_json(), "refused",
-			   refused_json(), "findings", findings_json(), "messages",
-			   explain_messages_json()));
+	out_json(json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "commands", commands_json(),
+		"options", options_json(NULL), "spec_sections", sections_json(spec_keys()),
+		"spec_keys", keys_json(spec_keys()), "host_sections", sections_json(policy_keys()),
+		"host_keys", keys_json(policy_keys()), "exit_codes", kinds_json(), "refused",
+		refused_json(), "findings", findings_json(), "messages", explain_messages_json()));
 	return 0;
 }
 

@@ -181,8 +181,9 @@ static int needs_root(const struct cli *cli, struct fail *fail)
 		value = text_shell(given[i].value);
 		text_add(&words, " --%s %s", given[i].option, value);
 	}
-	text_add(&words, "%s%s%s%s", cli->awake ? " --awake" : "", cli->force.is_set ? " --force" : "",
-		 cli->undo ? " --undo" : "", cli->yes ? " --yes" : "");
+	text_add(&words, "%s%s%s%s", cli->awake ? " --awake" : "",
+		 cli->force.is_set ? " --force" : "", cli->undo ? " --undo" : "",
+		 cli->yes ? " --yes" : "");
 	fail_add(fail, FAIL_HOST, "only root may change how the host boots");
 	fail_cause(fail, "you are not root");
 	return fail_hint(fail, "sudo gpuvm setup-host%s   or only look: gpuvm setup-host --dry-run",
@@ -203,18 +204,21 @@ static int check_words(const struct cli *cli, struct fail *fail)
 	return 0;
 }
 
+static int check_can_ask(const struct cli *cli, const struct setup_plan *plan, struct fail *fail)
+{
+	if (cli->yes || cli->dry_run || !setup_plan_has_changes(plan) || out_can_ask())
+		return 0;
+	fail_add(fail, FAIL_USAGE, "nothing was changed: nobody can be asked here");
+	return fail_hint(fail, "say --yes, or --dry-run only to look");
+}
+
 /* Whether to go on. */
-static bool is_agreed(const struct cli *cli, struct fail *fail)
+static bool is_agreed(const struct cli *cli)
 {
 	CLEANUP(text) char *answer = NULL;
 
 	if (cli->yes)
 		return true;
-	if (!out_can_ask()) {
-		fail_add(fail, FAIL_USAGE, "nothing was changed: nobody can be asked here");
-		fail_hint(fail, "say --yes, or --dry-run only to look");
-		return false;
-	}
 	answer = out_ask("Change these files? yes or no", "no");
 	if (answer != NULL && (text_equal(answer, "yes") || text_equal(answer, "y")))
 		return true;
@@ -235,7 +239,7 @@ static int tell_refused(const struct setup_plan *plan, struct fail *fail)
 		fail_hint(
 			fail,
 			"take your change back, then: sudo gpuvm setup-host --undo; the file as it "
-			"was before gpuvm is in /var/lib/gpuvm/setup");
+			"was before is in /var/lib/gpuvm/setup");
 	}
 	return plan->refused_count > 0 ? -1 : 0;
 }
@@ -245,8 +249,8 @@ static int carry_out(struct told *told, struct fail *fail)
 	const struct setup_plan *plan = told->plan;
 
 	if (setup_plan_has_changes(plan) && !told->cli->dry_run) {
-		if (!is_agreed(told->cli, fail))
-			return fail->kind == FAIL_NONE ? 0 : -1;
+		if (!is_agreed(told->cli))
+			return 0;
 		if (setup_apply(plan, setup_run_program, NULL, fail) < 0)
 			return -1;
 		told->is_applied = true;
@@ -259,7 +263,7 @@ static int tell(const struct cli *cli, const struct setup_plan *plan, struct fai
 	__attribute__((cleanup(told_done))) struct told told = { .cli = cli, .plan = plan };
 	int result;
 
-	if (read_diffs(&told, fail) < 0)
+	if (check_can_ask(cli, plan, fail) < 0 || read_diffs(&told, fail) < 0)
 		return -1;
 	if (!cli->json)
 		print_plan(&told);
