@@ -47,7 +47,7 @@ static struct pcie_link read_link(const struct root *root, const struct device *
 	return link;
 }
 
-static bool is_nvswitch(const struct device *device)
+bool pcie_is_nvswitch(const struct device *device)
 {
 	return device->vendor_id == VENDOR_NVIDIA && device->class_id == CLASS_OTHER_BRIDGE &&
 	       !device->is_bridge;
@@ -193,7 +193,7 @@ struct pcie *pcie_read(const struct root *root, const struct device_list *device
 		if (!gpus->gpus[i].device->is_virtual_function)
 			add_with_bridges(&parts, devices, gpus->gpus[i].device, &gpus->gpus[i]);
 	for (size_t i = 0; i < devices->count; i++)
-		if (is_nvswitch(&devices->devices[i]))
+		if (pcie_is_nvswitch(&devices->devices[i]))
 			add_with_bridges(&parts, devices, &devices->devices[i], NULL);
 	if (parts.count > 1)
 		qsort(parts.parts, parts.count, sizeof *parts.parts, by_path);

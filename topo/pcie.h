@@ -57,6 +57,9 @@ struct pcie *pcie_read(const struct root *root, const struct device_list *device
 void pcie_free(struct pcie *pcie);
 CLEANUP_DEFINE(pcie, struct pcie, pcie_free)
 
+/* Whether @device is NVIDIA's switch of GPUs' links: PCI class 0680, an endpoint. */
+bool pcie_is_nvswitch(const struct device *device);
+
 /* "root_bus", "root_port", "switch", ... */
 const char *pcie_role_name(enum pcie_role role);
 

@@ -114,6 +114,23 @@ static void read_holders(struct check *check)
 	free(gpus);
 }
 
+/* What no finding needs that keeps a VM from starting. */
+static void read_rest(struct check *check)
+{
+	check->cmdline = cmdline_read(check->root);
+	check->iommu = iommu_read(check->root, check->cmdline);
+	check->pcie = pcie_read(check->root, check->host->devices, check->host->gpus);
+	check_versions(check);
+}
+
+static void done(struct check *check)
+{
+	holder_list_free(check->own_holders);
+	pcie_free(check->pcie);
+	iommu_free(check->iommu);
+	cmdline_free(check->cmdline);
+}
+
 struct findings *check_run(const struct check_subject *subject, unsigned scopes,
 			   const struct gpu *const *gpus, size_t gpu_count)
 {
@@ -126,24 +143,17 @@ struct findings *check_run(const struct check_subject *subject, unsigned scopes,
 			       .holders = subject->holders,
 			       .gpus = gpus,
 			       .gpu_count = gpu_count };
-	CLEANUP(cmdline) struct cmdline *cmdline = cmdline_read(subject->root);
-	CLEANUP(iommu) struct iommu *iommu = iommu_read(subject->root, cmdline);
-	CLEANUP(pcie)
-	struct pcie *pcie = pcie_read(subject->root, subject->host->devices, subject->host->gpus);
 
-	check.cmdline = cmdline;
-	check.iommu = iommu;
-	check.pcie = pcie;
 	read_holders(&check);
 	if (!subject->only_stops)
-		check_versions(&check);
+		read_rest(&check);
 	if ((scopes & CHECK_HOST) != 0)
 		run_scope(&check, CHECK_HOST, findings);
 	for (size_t i = 0; i < gpu_count && (scopes & CHECK_GPU) != 0; i++)
 		check_one_gpu(&check, gpus[i], findings);
 	if ((scopes & CHECK_VM) != 0 && subject->vm != NULL)
 		run_scope(&check, CHECK_VM, findings);
-	holder_list_free(check.own_holders);
+	done(&check);
 	return findings;
 }
 

@@ -13,7 +13,7 @@ struct check {
 	const struct root *root; /* the subject's */
 	const struct host *host;
 	const struct check_vm *vm; /* NULL: none */
-	struct cmdline *cmdline;
+	struct cmdline *cmdline;   /* these three are NULL for CHECK_STOPS alone */
 	struct iommu *iommu;
 	struct pcie *pcie;
 	const struct holder_list *holders;

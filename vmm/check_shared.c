@@ -79,8 +79,8 @@ void check_mig(const struct check *check, struct findings *findings)
 
 static bool has_switch(const struct check *check)
 {
-	for (size_t i = 0; i < check->pcie->count; i++)
-		if (check->pcie->nodes[i].role == PCIE_NVSWITCH)
+	for (size_t i = 0; i < check->host->devices->count; i++)
+		if (pcie_is_nvswitch(&check->host->devices->devices[i]))
 			return true;
 	return false;
 }

@@ -11,8 +11,7 @@
 #include "vmm/base/text.h"
 #include "vmm/hv_storage.h"
 
-#define QEMU_WITH_IO_URING 5000000 /* 5.0, as hv_qemu_version() writes it */
-#define BLOCK_BYTES        512     /* of st_blocks, stat(2) */
+#define BLOCK_BYTES 512 /* of st_blocks, stat(2) */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -166,9 +165,9 @@ static struct disk_io choose(const struct disk *disk, const struct root *root, b
 	return (struct disk_io){ "none", "threads", "a file that grows, no io_uring here" };
 }
 
-void disks_choose_io(struct disks *disks, const struct root *root, unsigned long qemu)
+void disks_choose_io(struct disks *disks, const struct root *root)
 {
-	bool has_io_uring = (qemu == 0 || qemu >= QEMU_WITH_IO_URING) && backing_has_io_uring(root);
+	bool has_io_uring = backing_has_io_uring(root);
 
 	for (size_t i = 0; i < disks->count; i++)
 		disks->disks[i].io = choose(&disks->disks[i], root, has_io_uring);

@@ -77,13 +77,12 @@ bool disk_is_same(const char *a, const char *b);
  * - a block device, or a raw file whose blocks are all there: cache=none io=native. O_DIRECT keeps the guest's data
  *   out of the host's page cache, which is the guests' memory here; Linux AIO then does not block.
  * - any other file: cache=none io=io_uring, as a write that first has to find blocks makes io_submit(2) wait, and
- *   QEMU's loop with it; io=threads where the kernel or QEMU (before 5.0, of version @qemu as in hv.h, 0: unknown)
- *   has no io_uring.
+ *   QEMU's loop with it; io=threads where the kernel has no io_uring. (Every QEMU that gpuvm works with has it: 5.0.)
  * - a file system without O_DIRECT, of the disk or of its base, which QEMU opens alike: cache=writeback io=threads.
  *
  * Reads mounts behind @root and, if it is live, the image's own blocks.
  * Source: QEMU 7.2, docs/system/qemu-block-drivers and block/file-posix.c (aio); libvirt formatdomain, "io".
  */
-void disks_choose_io(struct disks *disks, const struct root *root, unsigned long qemu);
+void disks_choose_io(struct disks *disks, const struct root *root);
 
 #endif

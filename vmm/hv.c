@@ -154,9 +154,10 @@ bool hv_is_system(struct hv *hv)
 
 unsigned long hv_libvirt_version(struct hv *hv)
 {
-	unsigned long version = 0;
-
-	return virConnectGetLibVersion(hv->connection, &version) < 0 ? 0 : version;
+	if (hv->libvirt_version == 0 &&
+	    virConnectGetLibVersion(hv->connection, &hv->libvirt_version) < 0)
+		hv->libvirt_version = 0;
+	return hv->libvirt_version;
 }
 
 unsigned long hv_qemu_version(struct hv *hv)

@@ -9,8 +9,9 @@
 
 struct hv {
 	virConnectPtr connection;
-	char *uri;            /* as it was asked for */
-	virDomainPtr defined; /* by the last hv_define(), or NULL */
+	char *uri;                     /* as it was asked for */
+	virDomainPtr defined;          /* by the last hv_define(), or NULL */
+	unsigned long libvirt_version; /* 0: not asked yet, or unknown */
 };
 
 static inline void domain_cleanup(virDomainPtr *domain)

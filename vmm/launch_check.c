@@ -31,13 +31,7 @@ static const struct gpu **gpus_of(const struct launch *launch, size_t *ret_count
 
 static struct check_subject subject_of(const struct launch *launch, const struct check_vm *vm)
 {
-	struct check_subject subject = { .root = launch->root, .host = launch->host, .vm = vm };
-
-	if (launch->hv != NULL) {
-		subject.libvirt_version = hv_libvirt_version(launch->hv);
-		subject.qemu_version = hv_qemu_version(launch->hv);
-	}
-	return subject;
+	return (struct check_subject){ .root = launch->root, .host = launch->host, .vm = vm };
 }
 
 /* Those that keep a VM from starting, and that no stage of a launch finds by itself. */
@@ -114,6 +108,10 @@ static struct findings *find_all(struct launch *launch, const struct fail *end)
 		refusals[vm.refusal_count++] = *end;
 	vm.refusals = refusals;
 	vm.is_whole = end->kind == FAIL_NONE && launch->root->live && launch->hv != NULL;
+	if (launch->hv != NULL) {
+		subject.libvirt_version = hv_libvirt_version(launch->hv);
+		subject.qemu_version = hv_qemu_version(launch->hv);
+	}
 	if (launch->root->live && launch->libvirt_unknown != NULL) {
 		fail_add(&unknown, FAIL_HOST, "%s", launch->libvirt_unknown);
 		fail_hint(&unknown, "sudo systemctl start libvirtd");

@@ -289,11 +289,6 @@ static int check_images(const struct launch *launch, struct fail *fail)
 	return result;
 }
 
-static unsigned long qemu_version(const struct launch *launch)
-{
-	return launch->hv == NULL ? 0 : hv_qemu_version(launch->hv);
-}
-
 int launch_disks_check(struct launch *launch, struct fail *fail)
 {
 	int result;
@@ -303,7 +298,7 @@ int launch_disks_check(struct launch *launch, struct fail *fail)
 	result = check_images(launch, fail);
 	for (size_t i = 0; result == 0 && i < launch->disks->count; i++)
 		result = check_disk(launch, &launch->disks->disks[i], fail);
-	disks_choose_io(launch->disks, launch->root, qemu_version(launch));
+	disks_choose_io(launch->disks, launch->root);
 	return result;
 }
 
@@ -316,7 +311,7 @@ int launch_disks_foresee(struct launch *launch, struct fail *fail)
 	if (launch->root->live)
 		(void)launch_disks_check(launch, &refusal);
 	else
-		disks_choose_io(launch->disks, launch->root, 0);
+		disks_choose_io(launch->disks, launch->root);
 	launch_refusals_keep(launch, &refusal, "disks");
 	return 0;
 }

@@ -183,7 +183,7 @@ static inline const struct domain *sample_build(struct sample *sample)
 	sample->made_disks = disks_new(&sample->spec);
 	for (size_t i = 0; i < sample->spec.disk_count; i++)
 		sample->made_disks->disks[i].is_block = sample->is_block[i];
-	disks_choose_io(sample->made_disks, &nowhere, 0);
+	disks_choose_io(sample->made_disks, &nowhere);
 	sample->domain = domain_build(&sample->spec, &sample->host, &sample->placement, NULL,
 				      &sample->identity, sample->made_disks, &sample->kept);
 	sample->domain->mmio = sample->mmio;

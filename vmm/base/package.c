@@ -1,40 +1,50 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/base/package.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 
-static const char *value_of(const char *line, const char *key)
+/* What follows @key on a line of the paragraph @text, to the line's end; NULL: no such line. The caller frees. */
+static char *value_of(const char *text, const char *key)
 {
-	size_t length = strlen(key);
+	CLEANUP(text) char *line = text_format("\n%s: ", key);
+	const char *found = strstr(text, line);
 
-	return strncmp(line, key, length) == 0 ? line + length : NULL;
+	return found == NULL
+		       ? NULL
+		       : mem_strndup(found + strlen(line), strcspn(found + strlen(line), "\n"));
 }
 
+/* The next paragraph of @package in the database *@rest, which is cut behind it; NULL: there is none. */
+static char *next_of(char **rest, const char *package)
+{
+	CLEANUP(text) char *first = text_format("\nPackage: %s\n", package);
+	char *found = *rest == NULL ? NULL : strstr(*rest, first);
+	char *end = found == NULL ? NULL : strstr(found + 1, "\n\n");
+
+	*rest = end == NULL ? NULL : end + 1;
+	if (end != NULL)
+		*end = '\0';
+	return found;
+}
+
+/* There is one paragraph for each of a package's architectures. */
 char *package_version(const struct root *root, const char *package)
 {
-	CLEANUP(text) char *status = root_bytes(root, NULL, PACKAGE_DATABASE);
-	bool is_it = false;
-	bool is_installed = false;
+	CLEANUP(text) char *database = root_bytes(root, NULL, PACKAGE_DATABASE);
+	CLEANUP(text) char *status = text_format("\n%s", database == NULL ? "" : database);
 	char *rest = status;
-	char *line;
+	char *paragraph;
 
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		const char *name = value_of(line, "Package: ");
-		const char *state = value_of(line, "Status: ");
-		const char *value = value_of(line, "Version: ");
+	while ((paragraph = next_of(&rest, package)) != NULL) {
+		CLEANUP(text) char *state = value_of(paragraph, "Status");
+		CLEANUP(text) char *version = value_of(paragraph, "Version");
 
-		if (name != NULL) {
-			is_it = text_equal(name, package);
-			is_installed = false;
-		} else if (is_it && state != NULL) {
-			is_installed = strstr(state, " ok installed") != NULL;
-		} else if (is_it && is_installed && value != NULL) {
-			return text_printable(value, 64);
-		}
+		if (version != NULL && state != NULL && strstr(state, " ok installed") != NULL)
+			return text_printable(version, 64);
 	}
 	return NULL;
 }
