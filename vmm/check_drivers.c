@@ -93,12 +93,11 @@ void check_driver(const struct check *check, struct findings *findings)
 			  driver == NULL ? mem_strdup("no driver has it") : mem_strdup(driver),
 			  NULL);
 	else
-		check_add(
-			findings, FINDING_WARNING, address, source,
-			text_format("each start takes %s", detached),
-			text_format("keep it from the host's drivers from boot on, each function: "
-				    "sudo driverctl --noprobe set-override %s vfio-pci",
-				    address));
+		check_add(findings, FINDING_WARNING, address, source,
+			  text_format("each start takes %s", detached),
+			  text_format("keep it from the host's drivers from boot on: "
+				      "sudo gpuvm setup-host %s",
+				      address));
 }
 
 /* Whoever has the GPU, but for what was made of it, which is another finding. */

@@ -60,8 +60,8 @@ static void judge_id(const struct check *check, const char *id, const char *sour
 	check_add(findings, FINDING_WARNING, NULL, source,
 		  text_format("ids=%s takes %zu functions%s", safe, count,
 			      has_console ? ", that of the host's screen too" : ""),
-		  text_format("take ids= out of %s and bind by address instead: sudo driverctl "
-			      "--noprobe set-override ADDRESS vfio-pci   (addresses: gpuvm gpus)",
+		  text_format("take ids= out of %s and bind by address instead: "
+			      "sudo gpuvm setup-host ADDRESS   (addresses: gpuvm gpus)",
 			      source));
 }
 
