@@ -20,7 +20,8 @@ static enum answer match_here(const char *pattern, const char *text, struct expl
 static enum answer match_word(const char *pattern, const char *text, struct explain_words *words)
 {
 	const char *end = strchr(pattern, '}');
-	size_t longest = strspn(text, WORD);
+	/* A word goes into the command that is advised: no line of a log is to make an option of it. */
+	size_t longest = *text == '-' ? 0 : strspn(text, WORD);
 	size_t at = words->count;
 
 	if (end == NULL || at == sizeof words->words / sizeof *words->words)
