@@ -39,10 +39,10 @@ int setup_tmpfiles(struct setup *setup, struct fail *fail)
 
 static bool is_name(const char *user)
 {
-	return *user != '\0' && *user != '-' &&
-	       user[strspn(user,
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] ==
-		       '\0';
+	for (const char *at = user; *at != '\0'; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == ':' || *at == ',')
+			return false;
+	return *user != '\0' && *user != '-';
 }
 
 /* The line of @name in a file of lines NAME:...; its length without the end in *@ret_length. */
@@ -84,6 +84,16 @@ static bool is_listed(const char *members, const char *user)
 	return false;
 }
 
+static bool has_fields(const char *line, size_t length)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < length; i++)
+		if (line[i] == ':')
+			count++;
+	return count == 3 && memchr(line, '\r', length) == NULL;
+}
+
 /* Puts @user behind the members, who are the last of the line's 4 fields (group(5), gshadow(5)). */
 static int add_member(struct setup *setup, const char *path, const char *user, unsigned needs,
 		      struct fail *fail)
@@ -99,6 +109,11 @@ static int add_member(struct setup *setup, const char *path, const char *user, u
 	line = line_of(edit->after.text, GROUP, &length);
 	if (line == NULL)
 		return 0;
+	if (!has_fields(line, length)) {
+		fail_add(fail, FAIL_HOST, "%s: the line of the group " GROUP " is damaged", path);
+		fail_cause(fail, "it has not 4 fields, or ends in a carriage return");
+		return fail_hint(fail, "see what is wrong with it: sudo grpck");
+	}
 	members = field_of(line, length, 3);
 	if (is_listed(members, user))
 		return 0;

@@ -70,8 +70,22 @@ static bool is_chosen(const struct setup *setup, const struct gpu *gpu)
 	return false;
 }
 
+/* What a rule for the function is known by. The caller frees. */
+static char *key_of(const char *address)
+{
+	return text_format("KERNEL==\"%s\"", address);
+}
+
+/* Whether a run before this has chosen it. */
+static bool is_ruled(const struct gpu *gpu, const char *rules)
+{
+	CLEANUP(text) char *key = key_of(gpu->device->address);
+
+	return rules != NULL && strstr(rules, key) != NULL;
+}
+
 /* nouveau is of no use to a host all of whose NVIDIA GPUs are for VMs; else a card that stays may need it. */
-static bool needs_no_nouveau(const struct setup *setup)
+static bool needs_no_nouveau(const struct setup *setup, const char *rules)
 {
 	bool has_nvidia = false;
 
@@ -80,7 +94,7 @@ static bool needs_no_nouveau(const struct setup *setup)
 
 		if (gpu->device->vendor_id != NVIDIA)
 			continue;
-		if (!is_chosen(setup, gpu))
+		if (!is_chosen(setup, gpu) && !is_ruled(gpu, rules))
 			return false;
 		has_nvidia = true;
 	}
@@ -90,6 +104,7 @@ static bool needs_no_nouveau(const struct setup *setup)
 int setup_modules_options(struct setup *setup, struct fail *fail)
 {
 	struct setup_edit *edit = setup_edit(setup, MODPROBE, fail);
+	CLEANUP(text) char *rules = root_bytes(setup->root, NULL, SETUP_RULES);
 	CLEANUP(text) char *text = NULL;
 	bool is_awake, no_nouveau;
 
@@ -97,7 +112,7 @@ int setup_modules_options(struct setup *setup, struct fail *fail)
 		return -1;
 	/* What an earlier run set stays. */
 	is_awake = setup->options->is_awake || strstr(edit->after.text, AWAKE) != NULL;
-	no_nouveau = needs_no_nouveau(setup) || strstr(edit->after.text, NO_NOUVEAU) != NULL;
+	no_nouveau = needs_no_nouveau(setup, rules) || strstr(edit->after.text, NO_NOUVEAU) != NULL;
 	if (!is_awake && !no_nouveau)
 		return 0;
 	text = text_format(SETUP_MARK "%s%s", is_awake ? AWAKE : "", no_nouveau ? NO_NOUVEAU : "");
@@ -123,7 +138,7 @@ static char *rule_for(const struct device *device)
 /* @text without the rules for @address. The caller frees. */
 static char *without_rule(const char *text, const char *address)
 {
-	CLEANUP(text) char *key = text_format("KERNEL==\"%s\"", address);
+	CLEANUP(text) char *key = key_of(address);
 	char *kept = mem_strdup("");
 
 	while (*text != '\0') {

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vmm/base/cleanup.h"
 #include "vmm/base/mem.h"
+#include "vmm/base/size.h"
 #include "vmm/base/text.h"
 
 #define BLANKS " \t\r\n"
@@ -48,16 +50,22 @@ static const char *value_of(const char *word, const char *key)
 	return *word == '=' ? word + 1 : NULL;
 }
 
+/* As the kernel reads sizes: what follows the unit does not count (lib/cmdline.c, memparse). */
 static bool is_gib(const char *size)
 {
-	return text_equal(size, "1G") || text_equal(size, "1g") || text_equal(size, "1024M") ||
-	       text_equal(size, "1048576K");
+	static const char units[] = "kmg";
+	char *end;
+	unsigned long long bytes = strtoull(size, &end, 0);
+	const char *unit = *end == '\0' ? NULL : strchr(units, *end | 0x20);
+
+	return unit == NULL ? bytes == SIZE_GIB
+			    : bytes == SIZE_GIB >> (10 * (unsigned)(unit - units + 1));
 }
 
 static bool is_among(const char *part, const char *const *parts)
 {
 	for (; parts != NULL && *parts != NULL; parts++)
-		if (text_equal(part, *parts))
+		if (strcasecmp(part, *parts) == 0)
 			return true;
 	return false;
 }
@@ -98,7 +106,8 @@ static char *rule_word(struct state *state, const char *word)
 	for (size_t i = 0; i < sizeof iommu / sizeof *iommu; i++)
 		if ((value = value_of(word, iommu[i])) != NULL)
 			return without_parts(word, value, off);
-	if ((value = value_of(word, "vfio_pci.ids")) != NULL)
+	if ((value = value_of(word, "vfio_pci.ids")) != NULL ||
+	    (value = value_of(word, "pci_stub.ids")) != NULL)
 		return without_parts(word, value, state->rule->ids);
 	if ((value = value_of(word, "hugepagesz")) != NULL)
 		state->is_gib = is_gib(value);

@@ -392,6 +392,26 @@ static void test_changed_meanwhile(void **state)
 	assert_false(root_exists(&world->root, "/etc/modprobe.d/gpuvm.conf"));
 }
 
+/* A line that glibc reads, but that cannot be added to, stays as it is. */
+static void test_damaged_group(void **state)
+{
+	static const char *const lines[] = { "libvirt:x:108\n", "libvirt:x:108:\r\n",
+					     "libvirt:x:108:a:b\n" };
+	struct world *world = *state;
+	CLEANUP(text) char *group = text_format("%s/etc/group", world->top);
+
+	fresh(world, world->start);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		CLEANUP(setup_plan) struct setup_plan *plan = NULL;
+		CLEANUP(fail) struct fail fail = { 0 };
+
+		scratch_fill(group, lines[i]);
+		assert_int_equal(setup_plan_make(&world->root, &options, &plan, &fail), -1);
+		assert_int_equal(fail.kind, FAIL_HOST);
+		assert_non_null(strstr(fail.items[0].what, "is damaged"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_programs_fail),
 		cmocka_unit_test(test_changed_meanwhile),
+		cmocka_unit_test(test_damaged_group),
 	};
 
 	return cmocka_run_group_tests(tests, open_world, close_world);

@@ -38,6 +38,10 @@ static const struct {
 	{ &pages, "a hugepagesz=2M hugepages=8 hugepagesz=1g hugepages=4 b",
 	  "a hugepagesz=2M hugepages=8 b" },
 	{ &pages, "hugepages=8", "hugepages=8" },
+	{ &pages, "hugepagesz=1GB hugepages=4 hugepagesz=0x40000000 hugepages=4", "" },
+	{ &pages, "hugepagesz=1048576k hugepages=4", "" },
+	{ &pages, "hugepagesz=1T hugepages=4 hugepagesz=10 hugepages=1",
+	  "hugepagesz=1T hugepages=4 hugepagesz=10 hugepages=1" },
 	{ &pages, "default_hugepagesz=1G hugepages=8 x", "default_hugepagesz=1G x" },
 	{ &pages, "default_hugepagesz=1G hugepagesz=2M hugepages=8",
 	  "default_hugepagesz=1G hugepagesz=2M hugepages=8" },
@@ -45,6 +49,8 @@ static const struct {
 	{ &by_id, "vfio-pci.ids=10de:2330", "" },
 	{ &by_id, "vfio_pci.ids=10de:2330,8086:1533,10de:22a3 x", "vfio_pci.ids=8086:1533 x" },
 	{ &by_id, "vfio-pci.ids=8086:1533", "vfio-pci.ids=8086:1533" },
+	{ &by_id, "vfio-pci.ids=10DE:2330", "" }, /* the kernel reads hexadecimal digits */
+	{ &by_id, "pci-stub.ids=10de:22A3,8086:1533", "pci-stub.ids=8086:1533" },
 };
 
 static void test_filter(void **state)
