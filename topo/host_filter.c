@@ -310,18 +310,32 @@ static char *keep_lines(const char *text, const char *const *words)
 char *host_filter_config(const struct root *root, const char *text)
 {
 	static const char *const words[] = { "CONFIG_INTEL_IOMMU=",
-					     "CONFIG_INTEL_IOMMU_DEFAULT_ON=", NULL };
+					     "CONFIG_INTEL_IOMMU_DEFAULT_ON=",
+					     "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=", NULL };
 
 	(void)root;
 	return keep_lines(text, words);
 }
 
+/* Blanks of any number and kind separate the words (modprobe.d(5)). */
+static bool keep_vfio_options(void *data, char *line, char **ret)
+{
+	CLEANUP(text) char *copy = mem_strdup(line);
+	char *rest = NULL;
+	const char *command = strtok_r(copy, " \t", &rest);
+	const char *module = strtok_r(NULL, " \t", &rest);
+
+	(void)data;
+	if (text_equal(command, "options") &&
+	    (text_equal(module, "vfio-pci") || text_equal(module, "vfio_pci")))
+		text_add(ret, "%s\n", line);
+	return true;
+}
+
 char *host_filter_modprobe(const struct root *root, const char *text)
 {
-	static const char *const words[] = { "options vfio-pci ", "options vfio_pci ", NULL };
-
 	(void)root;
-	return filter(text, keep_beginning, (void *)words);
+	return filter(text, keep_vfio_options, NULL);
 }
 
 char *host_filter_guests(const struct root *root, const char *text)

@@ -77,7 +77,8 @@ static enum iommu_state judge(const struct iommu *iommu, const struct cmdline *c
 	return IOMMU_OFF_IN_THE_KERNEL;
 }
 
-static char *hint_of(const struct iommu *iommu)
+/* @is_asked: the command line has intel_iommu=on already. */
+static char *hint_of(const struct iommu *iommu, bool is_asked)
 {
 	switch (iommu->state) {
 	case IOMMU_OFF_IN_FIRMWARE:
@@ -89,9 +90,13 @@ static char *hint_of(const struct iommu *iommu)
 	case IOMMU_OFF_BY_ARGUMENT:
 		return text_format("remove %s from the kernel's command line%s and reboot",
 				   iommu->argument, iommu->is_amd ? "" : ", add intel_iommu=on");
+	case IOMMU_OFF_IN_THE_KERNEL:
+		if (iommu->is_amd || is_asked)
+			return text_format("see why: sudo dmesg | grep -i %s",
+					   iommu->is_amd ? "AMD-Vi" : "DMAR");
+		return mem_strdup("add intel_iommu=on to the kernel's command line and reboot");
 	case IOMMU_ON:
 	case IOMMU_OFF_BY_DEFAULT:
-	case IOMMU_OFF_IN_THE_KERNEL:
 		return mem_strdup(
 			iommu->is_amd
 				? "remove amd_iommu=off and iommu=off from the kernel's command "
@@ -154,7 +159,7 @@ struct iommu *iommu_read(const struct root *root, const struct cmdline *cmdline)
 	off = switched_off(cmdline, iommu->is_amd);
 	iommu->argument = off == NULL ? NULL : mem_strdup(off->word);
 	iommu->state = judge(iommu, cmdline, config);
-	iommu->hint = hint_of(iommu);
+	iommu->hint = hint_of(iommu, cmdline_has(cmdline, "intel_iommu", "on"));
 	iommu->width_bits = iommu_address_bits(root, &iommu->width_source);
 	return iommu;
 }

@@ -68,9 +68,9 @@ int safety_check_interrupts(const struct root *root, const struct device_list *d
 	}
 	fail_cause(fail, "no line of /proc/interrupts is marked IR-; a guest could send the host "
 			 "interrupts of its choice");
-	return fail_hint(fail, "take intremap=off and nox2apic off the kernel's command line, "
-			       "enable interrupt remapping (x2APIC) in the firmware's setup, and "
-			       "reboot");
+	return fail_hint(fail, "enable interrupt remapping (x2APIC) in the firmware's setup, take "
+			       "intremap=off and nox2apic off the kernel's command line if they "
+			       "are there, and reboot");
 }
 
 /* The first reserved region of the group that the firmware insists on, or NULL. The caller frees. */

@@ -63,6 +63,12 @@ void check_framebuffer(const struct check *check, struct findings *findings)
 			  NULL);
 }
 
+static bool needs_detaching(const struct gpu_member *member)
+{
+	return member->role != GPU_MEMBER_BRIDGE && member->role != GPU_MEMBER_IN_USE &&
+	       member->device->driver != NULL && !gpu_driver_is_vfio(member->device->driver);
+}
+
 /* Functions that libvirt would take from a driver of the host, with it: "0000:17:00.0 from nvidia". */
 static char *to_detach(const struct gpu *gpu)
 {
@@ -71,14 +77,34 @@ static char *to_detach(const struct gpu *gpu)
 	for (size_t i = 0; i < gpu->member_count; i++) {
 		const struct device *device = gpu->members[i].device;
 
-		if (gpu->members[i].role == GPU_MEMBER_BRIDGE ||
-		    gpu->members[i].role == GPU_MEMBER_IN_USE || device->driver == NULL ||
-		    gpu_driver_is_vfio(device->driver))
-			continue;
-		text_add(&all, "%s%s from %s", all == NULL ? "" : ", ", device->address,
-			 device->driver);
+		if (needs_detaching(&gpu->members[i]))
+			text_add(&all, "%s%s from %s", all == NULL ? "" : ", ", device->address,
+				 device->driver);
 	}
 	return all;
+}
+
+/* What keeps the drivers off from boot on; those that setup-host does not take one by one. The caller frees. */
+static char *keep_off(const struct gpu *gpu)
+{
+	const char *address = gpu->device->address;
+	size_t slot = strlen(address) - 1; /* all but the function */
+	char *hint = NULL;
+
+	if (gpu->device->is_virtual_function)
+		return mem_strdup("that is as it has to be: it is not there before its driver is");
+	if (gpu->offer == GPU_BOOT_VGA)
+		return mem_strdup("choose another GPU, as the host's screen is on it: gpuvm gpus");
+	hint = text_format("keep it from the host's drivers from boot on: sudo gpuvm setup-host %s",
+			   address);
+	for (size_t i = 0; i < gpu->member_count; i++) {
+		const struct gpu_member *member = &gpu->members[i];
+
+		if (needs_detaching(member) && strncmp(member->device->address, address, slot) != 0)
+			text_add(&hint, "   and: sudo driverctl set-override %s vfio-pci",
+				 member->device->address);
+	}
+	return hint;
 }
 
 void check_driver(const struct check *check, struct findings *findings)
@@ -94,10 +120,7 @@ void check_driver(const struct check *check, struct findings *findings)
 			  NULL);
 	else
 		check_add(findings, FINDING_WARNING, address, source,
-			  text_format("each start takes %s", detached),
-			  text_format("keep it from the host's drivers from boot on: "
-				      "sudo gpuvm setup-host %s",
-				      address));
+			  text_format("each start takes %s", detached), keep_off(check->gpu));
 }
 
 /* Whoever has the GPU, but for what was made of it, which is another finding. */

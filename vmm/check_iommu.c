@@ -71,12 +71,11 @@ void check_interrupts(const struct check *check, struct findings *findings)
 			mem_strdup("use a machine whose IOMMU can, or update this one's firmware"));
 		return;
 	case SAFETY_NOT_REMAPPED:
-		check_add(
-			findings, FINDING_FAILED, NULL, INTERRUPTS,
-			mem_strdup("no line is marked IR-"),
-			mem_strdup("take intremap=off and nox2apic off the kernel's command line, "
-				   "enable interrupt remapping (x2APIC) in the firmware's setup, "
-				   "and reboot"));
+		check_add(findings, FINDING_FAILED, NULL, INTERRUPTS,
+			  mem_strdup("no line is marked IR-"),
+			  mem_strdup("enable interrupt remapping (x2APIC) in the firmware's setup, "
+				     "take intremap=off and nox2apic off the kernel's command line "
+				     "if they are there, and reboot"));
 		return;
 	case SAFETY_NOT_KNOWN:
 		check_add(findings, FINDING_NOT_CHECKED, NULL, INTERRUPTS,

@@ -76,14 +76,21 @@ static void judge_ids(const struct check *check, const char *ids, const char *so
 		judge_id(check, id, source, findings);
 }
 
-static void judge_line(const struct check *check, const char *line, const char *source,
+/* modprobe.d(5): options MODULE OPTION...; @line is cut. */
+static void judge_line(const struct check *check, char *line, const char *source,
 		       struct findings *findings)
 {
-	const char *ids = strstr(line, " ids=");
+	char *rest = NULL;
+	const char *command = strtok_r(line, " \t", &rest);
+	const char *module = strtok_r(NULL, " \t", &rest);
+	const char *word;
 
-	if (ids != NULL &&
-	    (text_starts(line, "options vfio-pci ") || text_starts(line, "options vfio_pci ")))
-		judge_ids(check, ids + 5, source, findings);
+	if (!text_equal(command, "options") ||
+	    !(text_equal(module, "vfio-pci") || text_equal(module, "vfio_pci")))
+		return;
+	while ((word = strtok_r(NULL, " \t", &rest)) != NULL)
+		if (text_starts(word, "ids="))
+			judge_ids(check, word + strlen("ids="), source, findings);
 }
 
 static void judge_files(const struct check *check, struct findings *findings)
@@ -93,7 +100,8 @@ static void judge_files(const struct check *check, struct findings *findings)
 	for (char **name = names; *name != NULL; name++) {
 		CLEANUP(text) char *source = text_format(MODPROBE "/%s", *name);
 		CLEANUP(text) char *text = root_text(check->root, MODPROBE "/%s", *name);
-		char *rest = text;
+		const char *suffix = strrchr(*name, '.');
+		char *rest = text_equal(suffix, ".conf") ? text : NULL;
 		char *line;
 
 		while ((line = strsep(&rest, "\n")) != NULL)
@@ -125,21 +133,33 @@ void check_vfio_ids(const struct check *check, struct findings *findings)
 /* Arguments of old guides. */
 static const struct {
 	const char *key, *value; /* a value among those that commas separate; NULL: any */
+	bool only_last;          /* each one replaces those before */
 	const char *says, *hint;
 } old[] = {
-	{ "amd_iommu", "on", "is no value that the kernel knows: AMD-Vi is on by itself",
+	{ "amd_iommu", "on", false, "is no value that the kernel knows: AMD-Vi is on by itself",
 	  "take amd_iommu=on off the kernel's command line" },
-	{ "vfio_iommu_type1.allow_unsafe_interrupts", "1",
+	{ "vfio_iommu_type1.allow_unsafe_interrupts", "1", true,
 	  "lets VFIO go on without interrupt remapping, also once it is there",
 	  "take it off, and enable interrupt remapping in the firmware's setup" },
-	{ "video", "efifb:off", "is of old guides: newer kernels make the framebuffer elsewhere",
+	{ "vfio_iommu_type1.allow_unsafe_interrupts", "Y", true,
+	  "lets VFIO go on without interrupt remapping, also once it is there",
+	  "take it off, and enable interrupt remapping in the firmware's setup" },
+	{ "vfio_iommu_type1.allow_unsafe_interrupts", "y", true,
+	  "lets VFIO go on without interrupt remapping, also once it is there",
+	  "take it off, and enable interrupt remapping in the firmware's setup" },
+	{ "vfio_iommu_type1.allow_unsafe_interrupts", "on", true,
+	  "lets VFIO go on without interrupt remapping, also once it is there",
+	  "take it off, and enable interrupt remapping in the firmware's setup" },
+	{ "video", "efifb:off", false,
+	  "is of old guides: newer kernels make the framebuffer elsewhere",
 	  "if the host's screen is to leave the GPU: initcall_blacklist=sysfb_init instead" },
-	{ "rd.driver.pre", "vfio_virqfd", "names a module that there is not from Linux 6.2 on",
+	{ "rd.driver.pre", "vfio_virqfd", false,
+	  "names a module that there is not from Linux 6.2 on",
 	  "take vfio_virqfd off the kernel's command line" },
-	{ "intremap", "off", "switches interrupt remapping off", "take intremap=off off" },
-	{ "nox2apic", NULL, "switches x2APIC off, and interrupt remapping may go with it",
+	{ "intremap", "off", true, "switches interrupt remapping off", "take intremap=off off" },
+	{ "nox2apic", NULL, true, "switches x2APIC off, and interrupt remapping may go with it",
 	  "take nox2apic off" },
-	{ "iommu", "soft", "makes the kernel use bounce buffers instead of the IOMMU",
+	{ "iommu", "soft", false, "makes the kernel use bounce buffers instead of the IOMMU",
 	  "take iommu=soft off" },
 };
 
@@ -152,17 +172,38 @@ static const struct {
 	{ "intremap", true },    { "vfio_pci.ids", false },
 };
 
+static bool has_value(const struct cmdline_argument *argument, const char *value)
+{
+	CLEANUP(text) char *copy = argument->value == NULL ? NULL : mem_strdup(argument->value);
+	char *rest = copy;
+	const char *part;
+
+	while ((part = strsep(&rest, ",")) != NULL)
+		if (text_equal(part, value))
+			return true;
+	return value == NULL;
+}
+
+static const struct cmdline_argument *find_old(const struct check *check, size_t row)
+{
+	const struct cmdline_argument *argument = cmdline_last(check->cmdline, old[row].key, NULL);
+
+	while (argument != NULL && !has_value(argument, old[row].value))
+		argument = old[row].only_last
+				   ? NULL
+				   : cmdline_last(check->cmdline, old[row].key, argument);
+	return argument;
+}
+
 static void judge_old(const struct check *check, struct findings *findings)
 {
 	for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
-		const struct cmdline_argument *last = cmdline_last(check->cmdline, old[i].key,
-								   NULL);
+		const struct cmdline_argument *argument = find_old(check, i);
 
-		if (last == NULL || (old[i].value != NULL &&
-				     !cmdline_has(check->cmdline, old[i].key, old[i].value)))
-			continue;
-		check_add(findings, FINDING_WARNING, NULL, CMDLINE_FILE,
-			  text_format("%s %s", last->word, old[i].says), mem_strdup(old[i].hint));
+		if (argument != NULL)
+			check_add(findings, FINDING_WARNING, NULL, CMDLINE_FILE,
+				  text_format("%s %s", argument->word, old[i].says),
+				  mem_strdup(old[i].hint));
 	}
 }
 

@@ -36,6 +36,26 @@ static bool has_gpu(const struct check *check, const struct machine_node *node)
 	return false;
 }
 
+/* setup-host replaces what was asked for at boot: those of the other nodes are said again. The caller frees. */
+static char *setup_pages(const struct machine *machine, const struct machine_node *node,
+			 uint64_t page_bytes)
+{
+	char *command = mem_strdup("from the next boot on: sudo gpuvm setup-host --gib-pages ");
+	const char *comma = "";
+
+	for (size_t i = 0; i < machine->node_count; i++, comma = ",") {
+		const struct machine_node *other = &machine->nodes[i];
+		const struct machine_pages *pages = machine_node_pages(other, page_bytes);
+
+		if (other == node)
+			text_add(&command, "%s%u:NUMBER", comma, other->os_index);
+		else
+			text_add(&command, "%s%u:%" PRIu64, comma, other->os_index,
+				 pages == NULL ? 0 : pages->total);
+	}
+	return command;
+}
+
 static void judge_node(const struct check *check, const struct machine_node *node,
 		       uint64_t page_bytes, uint64_t total, struct findings *findings)
 {
@@ -48,11 +68,8 @@ static void judge_node(const struct check *check, const struct machine_node *nod
 	check_add(findings, FINDING_WARNING, NULL, source,
 		  text_format("node %u has GPUs and none of the %" PRIu64 " pages of %s",
 			      node->os_index, total, size),
-		  page_bytes >= SIZE_GIB
-			  ? text_format("on the kernel's command line, by node: hugepagesz=1G "
-					"hugepages=%u:NUMBER",
-					node->os_index)
-			  : text_format("echo NUMBER | sudo tee %s", source));
+		  page_bytes >= SIZE_GIB ? setup_pages(check->host->machine, node, page_bytes)
+					 : text_format("echo NUMBER | sudo tee %s", source));
 }
 
 void check_pages(const struct check *check, struct findings *findings)

@@ -18,13 +18,12 @@ void check_power(const struct check *check, struct findings *findings)
 		check_add(findings, FINDING_NOT_CHECKED, address, source,
 			  mem_strdup("not told: a kernel before 5.12"), NULL);
 	else if (text_equal(health->power_state, "D3cold"))
-		check_add(findings, FINDING_WARNING, address, source,
-			  mem_strdup("it is in D3cold, without power"),
-			  text_format("if a start fails with \"stuck in D3\": echo 0 | sudo tee "
-				      "/sys/bus/pci/devices/%s/d3cold_allowed   and: echo options "
-				      "vfio-pci disable_idle_d3=1 | sudo tee "
-				      "/etc/modprobe.d/vfio-pci.conf   then reboot",
-				      address));
+		check_add(
+			findings, FINDING_WARNING, address, source,
+			mem_strdup("it is in D3cold, without power"),
+			text_format("if a start fails with \"stuck in D3\": sudo gpuvm setup-host "
+				    "%s --awake",
+				    address));
 	else if (text_equal(health->power_state, "unknown") ||
 		 text_equal(health->power_state, "error"))
 		check_add(findings, FINDING_WARNING, address, source,

@@ -32,7 +32,7 @@ void check_virtual_functions(const struct check *check, struct findings *finding
 	}
 	if (check->gpu->device->is_virtual_function)
 		check_add(
-			findings, FINDING_FAILED, address, source,
+			findings, FINDING_WARNING, address, source,
 			mem_strdup("it is itself a virtual function, which something else manages"),
 			mem_strdup("choose a whole GPU: gpuvm gpus"));
 	else

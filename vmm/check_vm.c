@@ -137,6 +137,12 @@ static char *window_words(const struct mmio *mmio)
 
 	if (mmio->knob_mib != 0)
 		text_add(&words, " with %s = %u, which start sets", WINDOW_KNOB, mmio->knob_mib);
+	if (mmio->limit_bits != 0)
+		text_add(&words, " in the %u address bits that start limits the guest to",
+			 mmio->limit_bits);
+	if (mmio->is_beyond_iommu)
+		text_add(&words, ", of which a part is above the %u bits that the IOMMU maps",
+			 mmio->iommu_bits);
 	return words;
 }
 
@@ -155,7 +161,13 @@ void check_mmio_window(const struct check *check, struct findings *findings)
 			  mem_strdup("the host does not tell how many bits its addresses have"),
 			  NULL);
 	else
-		check_add(findings, FINDING_OK, NULL, NULL, window_words(mmio), NULL);
+		check_add(findings, mmio->is_beyond_iommu ? FINDING_WARNING : FINDING_OK, NULL,
+			  NULL, window_words(mmio),
+			  mmio->is_beyond_iommu
+				  ? mem_strdup("nothing, if the VM's devices need not "
+					       "reach each other directly; libvirt "
+					       "9.3 can limit the guest's addresses")
+				  : NULL);
 }
 
 void check_disks(const struct check *check, struct findings *findings)

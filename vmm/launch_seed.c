@@ -43,13 +43,6 @@ int launch_seed_read(struct launch *launch, struct fail *fail)
 	return launch->spec->cloud_init.is_written ? read_for(launch, fail) : 0;
 }
 
-/* A plan goes on, and says that a start would not. */
-static void keep_refusal(struct launch *launch, struct fail *refusal)
-{
-	if (refusal->kind != FAIL_NONE)
-		*MEM_APPEND(launch->refusals, launch->refusal_count) = *refusal;
-}
-
 int launch_seed_foresee(struct launch *launch, struct fail *fail)
 {
 	struct fail refusal = { 0 };
@@ -58,7 +51,7 @@ int launch_seed_foresee(struct launch *launch, struct fail *fail)
 		return 0;
 	if (launch->root->live && read_for(launch, &refusal) == 0)
 		return 0;
-	keep_refusal(launch, &refusal);
+	launch_refusals_keep(launch, &refusal, "first-boot");
 	return seed_read(launch->spec, NULL, &launch->seed, fail);
 }
 
@@ -121,7 +114,7 @@ int launch_seed_place(struct launch *launch, struct fail *fail)
 	launch->seed_volume = seed_volume_name(launch->spec->name);
 	if (ask(launch, name, &pool, is_plan ? &refusal : fail) < 0 && !is_plan)
 		return -1;
-	keep_refusal(launch, &refusal);
+	launch_refusals_keep(launch, &refusal, "first-boot");
 	/* What is not known, or not there yet, is as libvirt would make it. */
 	launch->seed_pool = mem_strdup(pool == NULL ? name : pool->name);
 	launch->seed_path = text_format(

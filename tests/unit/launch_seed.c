@@ -196,6 +196,7 @@ static void somebody_elses_volume_is_left_alone(void **state)
 	assert_works(launch_plan(&live, spec, &plan, &fail), &fail);
 	assert_int_equal(plan->refusal_count, 1);
 	assert_fails(&plan->refusals[0], FAIL_SPEC, "did not make for this VM");
+	assert_string_equal(plan->refusals[0].items[0].finding, "first-boot");
 	assert_works(hv_volume_delete(hv, pool->name, "vm-seed.iso", &fail), &fail);
 }
 
@@ -219,6 +220,7 @@ static void a_plan_says_what_is_missing(void **state)
 	assert_works(launch_plan(&live, spec, &bad, &fail), &fail);
 	assert_int_equal(bad->refusal_count, 1);
 	assert_fails(&bad->refusals[0], FAIL_SPEC, "No such file");
+	assert_string_equal(bad->refusals[0].items[0].finding, "first-boot");
 	assert_non_null(strstr(bad->xml, "vm-seed.iso"));
 }
 
