@@ -162,7 +162,8 @@ const struct explain_row explain_libvirt_rows[] = {
 	  .next = "systemctl show -p AllowedCPUs,AllowedMemoryNodes machine.slice; gpuvm start NAME plans it anew",
 	  .source = "libvirt src/util/vircgroup.c" },
 	{ .id = "qemu-died",
-	  .patterns = { "unexpectedly closed the monitor" },
+	  .patterns = { "unexpectedly closed the monitor",
+			"process exited while connecting to monitor" },
 	  .cause =
 		  "QEMU ended while it started; the reason is in its own log, and often in the same text",
 	  .next = "gpuvm log --qemu NAME | gpuvm explain -",
