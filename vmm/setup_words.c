@@ -132,6 +132,17 @@ static bool default_is_gib(const char *words)
 	return false;
 }
 
+/* A backslash there would take what comes behind, such as the closing quote, for itself. */
+static bool ends_in_backslash(const char *text)
+{
+	size_t length = strlen(text);
+	size_t count = 0;
+
+	while (count < length && text[length - count - 1] == '\\')
+		count++;
+	return count % 2 == 1;
+}
+
 char *setup_words_filter(const char *words, const struct setup_words_rule *rule)
 {
 	struct state state = { .rule = rule, .is_gib = default_is_gib(words) };
@@ -149,6 +160,8 @@ char *setup_words_filter(const char *words, const struct setup_words_rule *rule)
 			text_add(&result, "%.*s%s", (int)gap, words, kept);
 		else if (kept != NULL)
 			text_add(&result, "%s", kept);
+		if (!text_equal(kept, word) && ends_in_backslash(result))
+			text_add(&result, " ");
 		is_first_gone |= kept == NULL && is_first;
 		words += gap + strlen(word);
 	}

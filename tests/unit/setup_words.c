@@ -49,6 +49,8 @@ static const struct {
 	{ &by_id, "vfio-pci.ids=10de:2330", "" },
 	{ &by_id, "vfio_pci.ids=10de:2330,8086:1533,10de:22a3 x", "vfio_pci.ids=8086:1533 x" },
 	{ &by_id, "vfio-pci.ids=8086:1533", "vfio-pci.ids=8086:1533" },
+	{ &by_id, "quiet\\ vfio-pci.ids=10de:2330",
+	  "quiet\\ " },                           /* else the backslash has the quote */
 	{ &by_id, "vfio-pci.ids=10DE:2330", "" }, /* the kernel reads hexadecimal digits */
 	{ &by_id, "pci-stub.ids=10de:22A3,8086:1533", "pci-stub.ids=8086:1533" },
 };
