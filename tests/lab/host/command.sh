@@ -26,6 +26,7 @@ command_run() {
 			shown=$size
 		fi
 		[ "$done" = no ] || break
+		gpus_answer
 		machine_runs || return "$command_lost"
 		if [ $((++turns % 50)) -eq 0 ] && { machine_stalled || machine_silent; }; then
 			return "$command_lost"

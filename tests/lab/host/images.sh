@@ -4,6 +4,8 @@
 # The images, built once and kept under the hash of what they are made from:
 #   server-HASH/   root (the unpacked system: the outer QEMU runs from it), disk, kernel, initrd
 #   guest-HASH/    disk
+#   both end in -backports if the kernel is a newer one, for the profiles that say so
+#   qemu-HASH/     root: a newer outer QEMU; only for the profiles that say so
 #   cloud-HASH/    images: a file system with a cloud image on it; only for the profiles that say so
 
 images_hash() {
@@ -31,15 +33,21 @@ images_keep() {
 }
 
 images_server_build() {
-	local dir=$1 mirror
+	local kernel=$1 dir=$2 mirror
 	mirror=$(images_mirror)
 	say "building the server's image (once; a few minutes)"
-	step "system" as_root "$lab_dir/image/server" root "$mirror" "$dir" || return
+	step "system" as_root "$lab_dir/image/server" root "$mirror" "$dir" "$kernel" || return
 	step "disk" as_root "$lab_dir/image/server" disk "$dir"
 }
 
 images_guest_build() {
 	step "the guest's image" "$lab_dir/image/guest/build" "$server/root" "$1"
+}
+
+images_qemu_build() {
+	local mirror
+	mirror=$(images_mirror)
+	step "a newer QEMU (once; a few minutes)" as_root "$lab_dir/image/qemu" "$mirror" "$1"
 }
 
 images_cloud_build() {
@@ -48,19 +56,27 @@ images_cloud_build() {
 	step "the cloud image (once; a few minutes)" as_root "$lab_dir/image/cloud/build" "$mirror" "$1"
 }
 
-# images_ready CLOUD: sets server and guest to the folders of the images, and cloud if CLOUD is "yes".
+# images_ready CLOUD [KERNEL [QEMU]]: sets server and guest to the folders of the images, with the kernel of trixie or
+# of backports; cloud if CLOUD is "yes", and qemu, else empty, if QEMU is "yes".
 images_ready() {
+	local suffix=''
+	[ "${2:-trixie}" = trixie ] || suffix=-$2
 	mkdir -p "$lab_cache"
 	exec {images_lock}>"$lab_cache/lock"
 	flock "$images_lock"
-	server=$lab_cache/server-$(images_hash packages server root)
-	images_keep "$server" images_server_build || return
+	server=$lab_cache/server-$(images_hash packages server root)$suffix
+	images_keep "$server" images_server_build "${2:-trixie}" || return
 	# The guest's kernel is the server's, so its hash covers both.
-	guest=$lab_cache/guest-$(images_hash packages server root guest unified)
+	guest=$lab_cache/guest-$(images_hash packages server root guest unified)$suffix
 	images_keep "$guest" images_guest_build || return
 	if [ "$1" = yes ]; then
 		cloud=$lab_cache/cloud-$(images_hash cloud unified)
 		images_keep "$cloud" images_cloud_build || return
+	fi
+	qemu=''
+	if [ "${3:-no}" = yes ]; then
+		qemu=$lab_cache/qemu-$(images_hash qemu)
+		images_keep "$qemu" images_qemu_build || return
 	fi
 	exec {images_lock}>&-
 }

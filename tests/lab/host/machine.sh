@@ -5,6 +5,7 @@
 #   pid, profile      what runs
 #   share/            the folder both sides see: install, stage/, after-install, inside/, scenarios/,
 #                     guest.raw, commands/, up, pulse
+#   gpus/             GPUs that are processes (host/gpus.sh)
 #   console, emulator the server's serial console, and what the outer QEMU itself says
 
 # In seconds; a machine with slow cores and other work must make it.
@@ -56,10 +57,11 @@ machine_obituary() {
 	fi
 }
 
-# Becomes the QEMU of the server's root, with the root's own libraries: Debian 12's QEMU aborts with this
-# kernel, and no mounts are needed this way. A session of its own, so that Ctrl-C reaches only the caller.
+# Becomes the QEMU of the server's root, or of the newer one's, with the root's own libraries: Debian 12's QEMU aborts
+# with this kernel, and no mounts are needed this way. A session of its own, so that Ctrl-C reaches only the caller.
 machine_qemu() {
-	local root=$server/root lib=$server/root/usr/lib/x86_64-linux-gnu
+	local root=${qemu:-$server}/root lib
+	lib=$root/usr/lib/x86_64-linux-gnu
 	exec env QEMU_MODULE_DIR="$lib/qemu" setsid "$root/lib64/ld-linux-x86-64.so.2" \
 		--library-path "$lib:$lib/pulseaudio" "$root/usr/bin/qemu-system-x86_64" \
 		-L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu" "$@"
@@ -144,11 +146,16 @@ machine_wait() {
 
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
-	local profile=$1 try prepare='' machine=() kernel=() may_reboot=no has_cloud_image=no
+	local profile=$1 try prepare='' machine=() kernel=() gpus=() may_reboot=no has_cloud_image=no
+	local needs_vfio_user=no kernel_from=trixie
 	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
 	# shellcheck source=/dev/null
 	. "$lab_dir/profiles/$profile"
-	images_ready "$has_cloud_image" || return
+	images_ready "$has_cloud_image" "$kernel_from" "$needs_vfio_user" || {
+		say "profile $profile: its images could not be built"
+		return 1
+	}
+	[ "$needs_vfio_user" = no ] || gpus_possible "$profile" || return
 	[ "$has_cloud_image" = no ] || machine+=(
 		-drive "id=lab-images,if=none,format=raw,readonly=on,file=$cloud/images"
 		-device virtio-blk-pci,drive=lab-images,bus=pcie.0,addr=0x13)
@@ -156,6 +163,10 @@ machine_up() {
 		machine_down
 		machine_share
 		echo "$profile" >"$lab_run/profile"
+		gpus_start || {
+			gpus_stop
+			return 1
+		}
 		machine_start
 		machine_wait "$profile" && return
 	done
@@ -170,6 +181,11 @@ machine_reboot() {
 }
 
 machine_down() {
+	machine_end
+	gpus_stop
+}
+
+machine_end() {
 	local pid
 	pid=$(machine_pid) || return 0
 	kill "$pid" 2>/dev/null || :

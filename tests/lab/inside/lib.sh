@@ -132,6 +132,24 @@ node_of() {
 	cat "/sys/bus/pci/devices/$1/numa_node"
 }
 
+# gpu_server NAME WORD...: what the GPU's process outside answers (tests/lab/gpu-server/control.h); as exit code too.
+gpu_server() {
+	local - file=/lab/gpus/$BASHPID-$RANDOM answer
+	set +x
+	printf '%s\n' "$*" >"$file.part"
+	mv "$file.part" "$file.ask"
+	wait_for 60 "the GPU's process answers" test -e "$file.answer"
+	answer=$(cat "$file.answer")
+	rm -f "$file.answer"
+	head -n -1 <<<"$answer"
+	return "$(tail -n 1 <<<"$answer")"
+}
+
+# gpu_server_get NAME KEY: of its status.
+gpu_server_get() {
+	gpu_server "$1" status | sed -n "s/^$2 //p"
+}
+
 # The daemon looks for hooks when it starts. Whichever unit it is; VMs go on.
 restart_daemon() {
 	local unit
