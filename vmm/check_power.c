@@ -24,6 +24,10 @@ void check_power(const struct check *check, struct findings *findings)
 			text_format("if a start fails with \"stuck in D3\": sudo gpuvm setup-host "
 				    "%s --awake",
 				    address));
+	else if (text_equal(health->power_state, "unknown") && check->gpu->device->driver == NULL)
+		/* So until the kernel enables it for the first time (seen on Linux 6.12). */
+		check_add(findings, FINDING_OK, address, source,
+			  mem_strdup("not known yet: no driver has had it"), NULL);
 	else if (text_equal(health->power_state, "unknown") ||
 		 text_equal(health->power_state, "error"))
 		check_add(findings, FINDING_WARNING, address, source,
