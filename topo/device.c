@@ -159,17 +159,17 @@ static bool read_numbers(const struct root *root, struct device *device)
 	return true;
 }
 
+/* A port's configuration space is not read: while the function below is reset the kernel keeps readers waiting, minutes
+ * if it does not come back (pci_wait_cfg in drivers/pci/access.c, pci_bus_lock in pci.c of Linux 6.12). */
 static bool is_bridge(const struct root *root, const char *name, uint16_t class_id)
 {
 	CLEANUP(text) char *config = NULL;
 	size_t length = 0;
 
-	if (class_id >> 8 != DEVICE_CLASS_BRIDGE)
-		return false;
+	if (class_id >> 8 != DEVICE_CLASS_BRIDGE || class_id == DEVICE_CLASS_PCI_BRIDGE)
+		return class_id == DEVICE_CLASS_PCI_BRIDGE;
 	config = root_bytes(root, &length, DEVICES "/%s/config", name);
-	if (config == NULL || length <= HEADER_TYPE_AT)
-		return class_id == 0x0604;
-	return (config[HEADER_TYPE_AT] & 0x7f) != 0;
+	return config != NULL && length > HEADER_TYPE_AT && (config[HEADER_TYPE_AT] & 0x7f) != 0;
 }
 
 static int read_group(const struct root *root, const char *name)

@@ -19,9 +19,10 @@
 
 /* PCI class codes, PCI Code and ID Assignment Specification 1.11, section 1 (base and sub-class). */
 enum {
-	DEVICE_CLASS_DISPLAY = 0x03,     /* base class */
-	DEVICE_CLASS_BRIDGE = 0x06,      /* base class */
-	DEVICE_CLASS_ACCELERATOR = 0x12, /* base class: processing accelerators */
+	DEVICE_CLASS_DISPLAY = 0x03,      /* base class */
+	DEVICE_CLASS_BRIDGE = 0x06,       /* base class */
+	DEVICE_CLASS_PCI_BRIDGE = 0x0604, /* base class and subclass: a port */
+	DEVICE_CLASS_ACCELERATOR = 0x12,  /* base class: processing accelerators */
 	DEVICE_CLASS_VGA = 0x0300,
 };
 
