@@ -226,7 +226,13 @@ static int define(struct launch *launch, struct fail *fail)
 
 static int start(struct launch *launch, struct fail *fail)
 {
-	if (hv_start(launch->hv, launch->uuid, &launch->seconds_create, fail) == 0) {
+	int result;
+
+	if (launch_watch_start(launch, fail) < 0)
+		return -1;
+	result = hv_start(launch->hv, launch->uuid, &launch->seconds_create, fail);
+	launch_watch_end(launch);
+	if (result == 0) {
 		launch->outcome = LAUNCH_STARTED;
 		return 0;
 	}

@@ -49,6 +49,7 @@ struct launch_options {
 	bool by_name;              /* a target is a VM's name, whatever it looks like */
 	bool keep_owner;           /* the VM stays its owner's, whoever starts it: starts at boot */
 	unsigned choose_timeout_s; /* 0: LAUNCH_CHOOSE_TIMEOUT_S */
+	unsigned start_timeout_s;  /* of libvirt's start call; 0: wait_timeout_s() of the VM */
 	/* Told of each step as it begins, by its name in launch's table; may be NULL. @says is what people read of
 	 * it, one line without full stop; NULL for most, which take no time. */
 	void (*progress)(void *data, const char *step, const char *says);
@@ -93,10 +94,11 @@ struct launch {
 	struct fail *refusals; /* of a plan: what start would still refuse, one per check */
 	size_t refusal_count;
 	size_t not_checked; /* processes that may hold a GPU and nobody looks at: not root, no hook */
-	struct lease_gate *gate;          /* while choosing */
-	struct launch_watchdog *watchdog; /* the same: ends this process if libvirt hangs */
-	struct lease_claim *claim;        /* until it runs */
-	bool had_nvram;                   /* libvirt kept UEFI variables of it before */
+	struct lease_gate *gate; /* while choosing */
+	struct launch_watchdog
+		*watchdog; /* the same, and while it starts: ends this process if libvirt hangs */
+	struct lease_claim *claim;    /* until it runs */
+	bool had_nvram;               /* libvirt kept UEFI variables of it before */
 	struct held_lines taken_over; /* of a start: what dead processes and deleted VMs had left */
 	double seconds_create;        /* spent inside libvirt's start call */
 	double seconds_total;

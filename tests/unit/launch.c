@@ -158,35 +158,65 @@ static void hang_at_host(void *data, const char *step, const char *says)
 			pause();
 }
 
-static int start_that_hangs(const void *errors)
+/* What it says goes to the file @errors. */
+static int start_alone(const struct launch_options *options, const char *name, const char *errors)
 {
-	struct launch_options options = livehost_options();
-	CLEANUP(text) char *spec = livehost_spec("vm");
+	CLEANUP(text) char *spec = livehost_spec(name);
 	CLEANUP(hv) struct hv *hv = testhv_open(TESTHV);
 	struct launch *launch = NULL;
 	struct fail fail = { 0 };
 	int file = open(errors, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
+	(void)dup2(file, STDERR_FILENO);
+	return launch_start(options, spec, &launch, &fail) < 0 ? 100 : 101;
+}
+
+static int start_that_hangs(const void *errors)
+{
+	struct launch_options options = livehost_options();
+
 	options.progress = hang_at_host;
 	options.choose_timeout_s = 1;
-	(void)dup2(file, STDERR_FILENO);
-	return launch_start(&options, spec, &launch, &fail) < 0 ? 100 : 101;
+	return start_alone(&options, "vm", errors);
+}
+
+static int start_that_libvirt_keeps(const void *errors)
+{
+	struct launch_options options = livehost_options();
+
+	options.start_timeout_s = 1;
+	return start_alone(&options, "stuck", errors);
+}
+
+/* A start that does not end by itself says both before it is ended. */
+static void assert_ended(int (*start)(const void *errors), const char *what, const char *hint)
+{
+	CLEANUP(file) FILE *errors = NULL;
+	char text[500] = "";
+
+	assert_int_equal(scratch_as(0, start, "/errors"), 6);
+	errors = fopen("/errors", "r");
+	assert_true(fread(text, 1, sizeof text - 1, errors) > 0);
+	assert_true(text_contains(text, what));
+	assert_true(text_contains(text, hint));
 }
 
 static void a_start_that_hangs_opens_the_gate(void **state)
 {
 	CLEANUP(lease_gate) struct lease_gate *gate = NULL;
 	CLEANUP(fail) struct fail fail = { 0 };
-	CLEANUP(file) FILE *errors = NULL;
-	char text[500] = "";
 
 	(void)state;
-	assert_int_equal(scratch_as(0, start_that_hangs, "/errors"), 6);
+	assert_ended(start_that_hangs, "gpuvm: libvirt does not answer",
+		     "hint: virsh -c " TESTHV " list --all");
 	assert_int_equal(lease_open(LIVEHOST_LEASES, 0, &gate, &fail), 0);
-	errors = fopen("/errors", "r");
-	assert_true(fread(text, 1, sizeof text - 1, errors) > 0);
-	assert_true(text_contains(text, "gpuvm: libvirt does not answer"));
-	assert_true(text_contains(text, "hint: virsh -c " TESTHV " list --all"));
+}
+
+static void a_start_that_libvirt_keeps_ends(void **state)
+{
+	(void)state;
+	assert_ended(start_that_libvirt_keeps, "gpuvm: VM \"stuck\" does not start",
+		     "hint: gpuvm stop --force stuck");
 }
 
 /* Whoever starts it by its name gets what the file says by now; a file that is wrong by now is named. */
@@ -299,6 +329,7 @@ int main(void)
 		cmocka_unit_test(checks_come_before_changes),
 		cmocka_unit_test(a_start_under_way_is_respected),
 		cmocka_unit_test(a_start_that_hangs_opens_the_gate),
+		cmocka_unit_test(a_start_that_libvirt_keeps_ends),
 		cmocka_unit_test(a_changed_spec_applies_at_the_next_start),
 		cmocka_unit_test(an_edited_definition_is_repaired),
 		cmocka_unit_test(a_driver_that_stayed_is_given_back_first),

@@ -5,7 +5,8 @@
  *
  * The driver knows none of the flags that gpuvm gives, so the calls that carry flags are defined here: they
  * hold the flags against what gpuvm means to say, and leave the rest to the driver. A guest named "deaf..."
- * does not hear its power button; one named "mute..." cannot be asked; one named "broken..." does not start.
+ * does not hear its power button; one named "mute..." cannot be asked; one named "broken..." does not start, and the
+ * start of one named "stuck..." does not come back.
  */
 #ifndef GPUVM_TESTS_TESTHV_H
 #define GPUVM_TESTS_TESTHV_H
@@ -26,6 +27,8 @@ int virDomainCreateWithFlags(virDomainPtr domain, unsigned flags)
 	assert_int_equal(flags, VIR_DOMAIN_START_FORCE_BOOT);
 	if (text_starts(virDomainGetName(domain), "broken"))
 		return virDomainResume(domain); /* fails: it does not run */
+	while (text_starts(virDomainGetName(domain), "stuck"))
+		pause();
 	return virDomainCreate(domain);
 }
 
