@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "vmm/absent.h"
+#include "vmm/base/clock.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/finish_disks.h"
@@ -27,7 +28,7 @@ struct house {
 struct subject {
 	const struct hv_domain *domain;
 	struct finish *finish;
-	bool is_waited_for, is_off, has_failed;
+	bool is_waited_for, is_killed, is_off, has_failed;
 };
 
 struct subjects {
@@ -152,18 +153,24 @@ static char *look_who_runs(const struct house *house, struct subjects *subjects,
 
 /* Waits until all are off, at most until the timeout; tells once a second how long is left. */
 static void wait_until_off(const struct finish_options *options, const struct house *house,
-			   struct subjects *subjects, struct fail *fail)
+			   struct subjects *subjects, const char *state, unsigned timeout_s,
+			   struct fail *fail)
 {
 	const struct timespec step = { .tv_nsec = POLL_MS * 1000000L };
+	double began = clock_seconds();
+	unsigned told_s = 0;
 
-	for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
+	for (;;) {
 		CLEANUP(text) char *names = look_who_runs(house, subjects, fail);
+		double waited = clock_seconds() - began;
 
-		if (names == NULL || waited_ms >= options->timeout_s * 1000)
+		if (names == NULL || waited >= timeout_s)
 			return;
-		if (options->countdown != NULL && waited_ms % 1000 == 0)
-			options->countdown(options->countdown_data, names,
-					   options->timeout_s - waited_ms / 1000);
+		if (options->countdown != NULL && waited >= told_s) {
+			options->countdown(options->countdown_data, names, state,
+					   timeout_s - (unsigned)waited);
+			told_s = (unsigned)waited + 1;
+		}
 		nanosleep(&step, NULL);
 	}
 }
@@ -185,18 +192,48 @@ static void did_not_go(const struct finish_options *options, const struct subjec
 		  options->timeout_s * 2, word, word);
 }
 
-/* At the deadline: who is off is, and of the others the power is cut by force. */
-static void end(const struct finish_options *options, const struct house *house,
+static unsigned kill_timeout_s(const struct finish_options *options)
+{
+	return options->kill_timeout_s == 0 ? FINISH_KILL_TIMEOUT_S : options->kill_timeout_s;
+}
+
+static void did_not_end(const struct finish_options *options, const struct subject *subject,
+			struct fail *fail)
+{
+	const struct guest *guest = subject->finish->guest;
+	CLEANUP(text) char *functions = NULL;
+
+	for (size_t i = 0; i < guest->hostdev_count; i++)
+		text_join(&functions, ", ", guest->hostdevs[i]);
+	fail_add(fail, FAIL_HOST, "the QEMU of VM \"%s\" was killed and does not end",
+		 subject->finish->name);
+	fail_cause(fail, "not within %u s: the kernel has not taken back %s, as when a reset hangs",
+		   kill_timeout_s(options), functions == NULL ? "its devices" : functions);
+	fail_hint(fail,
+		  "sudo dmesg | grep -i -e vfio -e 'not ready'   What has come back by then: gpuvm "
+		  "list%s%s",
+		  options->uri == NULL ? "" : " --connect ",
+		  options->uri == NULL ? "" : options->uri);
+}
+
+/* At the deadline the power of those that are not off is cut by force. */
+static void cut(const struct finish_options *options, const struct house *house,
 		struct subject *subject, struct fail *fail)
 {
+	int result;
+
 	subject->finish->outcome = FINISH_STOPPED;
+	subject->is_waited_for = false;
 	if (subject->is_off || subject->has_failed)
 		return;
 	subject->finish->outcome = FINISH_FORCED;
-	if (!options->force)
+	if (!options->force) {
 		did_not_go(options, subject, fail);
-	else
-		subject->is_off = hv_destroy(house->hv, subject->domain->uuid, fail) == 0;
+		return;
+	}
+	result = hv_destroy(house->hv, subject->domain->uuid, fail);
+	subject->is_off = result == 0;
+	subject->is_waited_for = subject->is_killed = result > 0;
 }
 
 static void look_at_drivers(const struct finish_options *options, const struct house *house,
@@ -218,12 +255,19 @@ static void stop(const struct finish_options *options, const struct house *house
 {
 	for (size_t i = 0; i < subjects->count; i++)
 		ask(options, house, &subjects->items[i], fail);
-	wait_until_off(options, house, subjects, fail);
+	wait_until_off(options, house, subjects, "shutting down", options->timeout_s, fail);
 	for (size_t i = 0; i < subjects->count; i++)
-		end(options, house, &subjects->items[i], fail);
-	for (size_t i = 0; i < subjects->count; i++)
-		if (subjects->items[i].is_off)
-			look_at_drivers(options, house, subjects->items[i].finish);
+		cut(options, house, &subjects->items[i], fail);
+	wait_until_off(options, house, subjects, "killed; the kernel takes back its GPUs",
+		       kill_timeout_s(options), fail);
+	for (size_t i = 0; i < subjects->count; i++) {
+		const struct subject *subject = &subjects->items[i];
+
+		if (subject->is_off)
+			look_at_drivers(options, house, subject->finish);
+		else if (subject->is_killed && !subject->has_failed)
+			did_not_end(options, subject, fail);
+	}
 }
 
 /* Those that were off when the house was opened; the subject may be one of them. */

@@ -13,14 +13,19 @@
 #include "vmm/quarantine.h"
 
 #define FINISH_TIMEOUT_S 120
+/* For a QEMU that was killed to end: a function has 65 s to come back from a reset (drivers/pci/pci.c of Linux 6.12,
+ * PCIE_RESET_READY_POLL_MS), and vfio-pci, which closes it, has it reset four times, as seen with one that never does. */
+#define FINISH_KILL_TIMEOUT_S 300
 
 struct finish_options {
 	const char *uri;    /* NULL: HV_URI_DEFAULT */
 	bool disks;         /* delete: what gpuvm made for it too */
 	bool force;         /* another user's VM too; cut the power if the guest does not go */
 	unsigned timeout_s; /* how long the guest may take to shut down */
-	/* Told every second who is waited for ("a, b"), and how long; may be NULL. */
-	void (*countdown)(void *data, const char *names, unsigned left_s);
+	unsigned
+		kill_timeout_s; /* how long QEMU may take to end when it was killed; 0: FINISH_KILL_TIMEOUT_S */
+	/* Told every second who is waited for ("a, b"), in which state ("shutting down"), and how long; may be NULL. */
+	void (*countdown)(void *data, const char *names, const char *state, unsigned left_s);
 	void *countdown_data;
 };
 
@@ -57,8 +62,8 @@ struct finish {
 
 /*
  * Asks the guest of VM @name to shut down, waits, and with force cuts its power at the deadline. FAIL_USAGE
- * if there is no such VM, FAIL_REFUSED if it is not the caller's, FAIL_BUSY if the guest did not go.
- * Release with finish_free().
+ * if there is no such VM, FAIL_REFUSED if it is not the caller's, FAIL_BUSY if the guest did not go,
+ * FAIL_HOST if QEMU did not, FINISH_KILL_TIMEOUT_S after it was killed. Release with finish_free().
  */
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,
 		struct fail *fail);

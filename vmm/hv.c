@@ -239,9 +239,11 @@ int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail)
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
-	if (virDomainDestroy(domain) < 0)
-		return fail_if_active(domain, "libvirt could not stop the VM", fail);
-	return 0;
+	if (virDomainDestroy(domain) == 0)
+		return 0;
+	if (last_code() == VIR_ERR_SYSTEM_ERROR && virGetLastError()->int1 == EBUSY)
+		return 1;
+	return fail_if_active(domain, "libvirt could not stop the VM", fail);
 }
 
 int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *fail)

@@ -110,7 +110,10 @@ int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *
 /* Presses the power button. */
 int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail);
 
-/* Cuts the power. Success too if it is off already. */
+/*
+ * Cuts the power. Success too if it is off already. 1 if its QEMU was killed and does not end, as while the kernel
+ * resets its GPU: libvirt waits some 15 s for it (virProcessKillPainfullyDelay), and sees its end whenever that comes.
+ */
 int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail);
 
 /* Forgets the definition, its saved state and snapshots' metadata; its UEFI variables unless @keep_nvram. */

@@ -174,11 +174,12 @@ static void a_vm_that_is_not_there_is_a_usage_error(void **state)
 	}
 }
 
-static void count(void *data, const char *names, unsigned left_s)
+static void count(void *data, const char *names, const char *doing, unsigned left_s)
 {
 	unsigned *seen = data;
 
 	assert_string_equal(names, "deaf");
+	assert_string_equal(doing, "shutting down");
 	assert_int_equal(left_s, 3 - *seen);
 	(*seen)++;
 }

@@ -102,8 +102,9 @@ static void all_are_stopped_the_last_started_first(void **state)
 	}
 }
 
-static void count_all(void *data, const char *names, unsigned left_s)
+static void count_all(void *data, const char *names, const char *doing, unsigned left_s)
 {
+	(void)doing;
 	(void)left_s;
 	assert_string_equal(names, "deafer, deaf");
 	(*(unsigned *)data)++;

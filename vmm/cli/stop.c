@@ -8,10 +8,10 @@
 #include "vmm/cli/out.h"
 #include "vmm/finish.h"
 
-static void countdown(void *data, const char *names, unsigned left_s)
+static void countdown(void *data, const char *names, const char *state, unsigned left_s)
 {
 	CLEANUP(text)
-	char *line = text_format("%s: shutting down, %u s left", names, left_s);
+	char *line = text_format("%s: %s, %u s left", names, state, left_s);
 
 	(void)data;
 	out_progress_counts(line);
