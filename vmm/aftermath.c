@@ -7,6 +7,7 @@
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/domxml.h"
+#include "vmm/record.h"
 
 /* Without its own failure: a note that is missing only means that the next command looks again. */
 void aftermath_settle(const struct guest *guest, const struct giveback *giveback,
@@ -48,6 +49,21 @@ static bool has_repaired(const struct giveback *giveback)
 	return false;
 }
 
+/* Those that are lost and have no record that tells it. */
+static struct quarantine *look_for_lost(const struct root *root, const struct giveback *giveback)
+{
+	CLEANUP(quarantine) struct quarantine *lost = quarantine_look(root, giveback);
+	CLEANUP(record_list) struct record_list *records = NULL;
+
+	if (lost->count == 0)
+		return STEAL(lost);
+	records = record_scan(root);
+	for (size_t i = 0; i < lost->count; i++)
+		if (record_find(records, RECORD_QUARANTINED, lost->gpus[i].address) == NULL)
+			return STEAL(lost);
+	return mem_alloc(1, sizeof *lost);
+}
+
 static void look_at(struct aftermath *aftermath, struct guest *guest, const struct root *root,
 		    const struct giveback_means *means, bool is_redefined)
 {
@@ -61,8 +77,10 @@ static void look_at(struct aftermath *aftermath, struct guest *guest, const stru
 		has_changed = has_changed || vm.quarantine->count > 0;
 		if (!is_redefined)
 			aftermath_settle(guest, vm.giveback, vm.quarantine, means->hv);
+	} else {
+		vm.quarantine = look_for_lost(root, vm.giveback);
 	}
-	if (vm.giveback->complete && !has_changed) {
+	if (vm.giveback->complete && !has_changed && vm.quarantine->count == 0) {
 		vm_done(&vm);
 		return;
 	}

@@ -19,8 +19,9 @@
 /* A VM with something to tell. */
 struct aftermath_vm {
 	struct guest *guest;
-	struct giveback *giveback;     /* borrows from @guest */
-	struct quarantine *quarantine; /* its GPUs that were lost; NULL: only compared */
+	struct giveback *giveback; /* borrows from @guest */
+	struct quarantine
+		*quarantine; /* its GPUs that are lost; if only compared, and they have no record */
 };
 
 struct aftermath {

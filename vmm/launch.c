@@ -393,6 +393,8 @@ void launch_free(struct launch *launch)
 	descriptor_free(launch->firmware);
 	placement_free(launch->placement);
 	aftermath_free(launch->aftermath);
+	quarantine_free(launch->silent);
+	quarantine_free(launch->lost);
 	free(launch->boot);
 	usage_free(launch->usage);
 	policy_free(launch->policy);

@@ -77,7 +77,10 @@ struct launch {
 	char *libvirt_unknown; /* why it was not; NULL if it was */
 	struct usage *usage;
 	struct aftermath *aftermath; /* of VMs that ended without gpuvm; mended by a start */
-	char *boot;                  /* of the host; NULL if unknown */
+	struct quarantine
+		*silent; /* of a start: GPUs that did not answer before it; NULL: not looked */
+	struct quarantine *lost; /* of a start that failed: GPUs that do not answer behind it */
+	char *boot;              /* of the host; NULL if unknown */
 	struct disks *disks;
 	struct placement *placement;
 	struct descriptor *firmware;

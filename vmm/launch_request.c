@@ -93,15 +93,28 @@ static bool is_running(const struct launch *launch)
 	return vm != NULL && vm->domain->is_active;
 }
 
+/* A plan changes nothing. */
+static void quarantine_silent(struct launch *launch)
+{
+	if (launch->gate == NULL)
+		return;
+	launch->silent = mem_alloc(1, sizeof *launch->silent);
+	for (size_t i = 0; i < launch->usage->silent_count; i++)
+		quarantine_add(launch->silent, launch->root, launch->usage->silent[i].gpu,
+			       launch->usage->silent[i].seen, launch->owner);
+}
+
 int launch_request_settle(struct launch *launch, const struct place_request *request,
 			  struct fail *fail)
 {
 	CLEANUP(fail) struct fail without = { 0 };
 	struct place_taken taken;
 
-	if (launch->root->live && !is_running(launch))
+	if (launch->root->live && !is_running(launch)) {
 		usage_read_users(launch->usage, launch->root, launch->host, request->gpus,
 				 request->gpu_count);
+		quarantine_silent(launch);
+	}
 	taken = usage_taken(launch->usage);
 	if (held_place(request, launch->usage->records, launch->uuid, launch->host, &taken,
 		       &launch->placement, &without) == 0)

@@ -59,6 +59,7 @@ void launch_undo_start(struct launch *launch, struct fail *fail)
 	means.hv = launch->hv;
 	giveback = giveback_check(guest, launch->root, &means);
 	report(giveback, fail);
+	launch->lost = quarantine_lost(launch->root, guest, giveback, launch->owner);
 }
 
 /* A volume of this start that could not be deleted: the definition is its only record. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/quarantine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -47,36 +48,41 @@ static bool is_known(const struct quarantine *quarantine, const char *address)
 	return false;
 }
 
-static int write_record(const struct root *root, const struct guest *guest,
-			const struct owner *owner, struct quarantine_gpu *gpu)
+static void write_record(const struct root *root, const struct owner *owner, struct record *record,
+			 struct quarantine_gpu *gpu)
 {
-	CLEANUP(text) char *vm = text_printable(guest->name, 80);
-	struct record record = { .kind = RECORD_QUARANTINED,
-				 .vm = vm,
-				 .uuid = guest->uuid,
-				 .user = owner->name,
-				 .uid = owner->uid,
-				 .since = time(NULL),
-				 .reason = gpu->seen };
-	int result;
-
-	memcpy(record.address, gpu->address, sizeof record.address);
-	for (size_t i = 0; i < guest->function_count; i++) {
-		struct record_function *function;
-
-		if (!text_equal(guest->functions[i].gpu, gpu->address))
-			continue;
-		function = MEM_APPEND(record.functions, record.function_count);
-		memcpy(function->address, guest->functions[i].address, sizeof function->address);
-		function->driver = guest->functions[i].driver;
-	}
-	result = record_write(root, &record, &gpu->fail);
-	free(record.functions);
-	return result;
+	record->kind = RECORD_QUARANTINED;
+	record->user = owner->name;
+	record->uid = owner->uid;
+	record->since = time(NULL);
+	record->reason = gpu->seen;
+	memcpy(record->address, gpu->address, sizeof record->address);
+	gpu->is_recorded = record_write(root, record, &gpu->fail) == 0;
+	free(record->functions);
 }
 
-struct quarantine *quarantine_lost(const struct root *root, const struct guest *guest,
-				   const struct giveback *giveback, const struct owner *owner)
+static void add_function(struct record *record, const char *address, char *driver)
+{
+	struct record_function *function = MEM_APPEND(record->functions, record->function_count);
+
+	snprintf(function->address, sizeof function->address, "%s", address);
+	function->driver = driver;
+}
+
+static void record_of_vm(const struct root *root, const struct guest *guest,
+			 const struct owner *owner, struct quarantine_gpu *gpu)
+{
+	CLEANUP(text) char *vm = text_printable(guest->name, 80);
+	struct record record = { .vm = vm, .uuid = guest->uuid };
+
+	for (size_t i = 0; i < guest->function_count; i++)
+		if (text_equal(guest->functions[i].gpu, gpu->address))
+			add_function(&record, guest->functions[i].address,
+				     guest->functions[i].driver);
+	write_record(root, owner, &record, gpu);
+}
+
+struct quarantine *quarantine_look(const struct root *root, const struct giveback *giveback)
 {
 	struct quarantine *quarantine = mem_alloc(1, sizeof *quarantine);
 
@@ -91,9 +97,33 @@ struct quarantine *quarantine_lost(const struct root *root, const struct guest *
 		gpu = MEM_APPEND(quarantine->gpus, quarantine->count);
 		memcpy(gpu->address, function->before->gpu, sizeof gpu->address);
 		gpu->seen = STEAL(fault);
-		(void)write_record(root, guest, owner, gpu);
 	}
 	return quarantine;
+}
+
+struct quarantine *quarantine_lost(const struct root *root, const struct guest *guest,
+				   const struct giveback *giveback, const struct owner *owner)
+{
+	struct quarantine *quarantine = quarantine_look(root, giveback);
+
+	for (size_t i = 0; i < quarantine->count; i++)
+		record_of_vm(root, guest, owner, &quarantine->gpus[i]);
+	return quarantine;
+}
+
+void quarantine_add(struct quarantine *quarantine, const struct root *root, const struct gpu *gpu,
+		    const char *seen, const struct owner *owner)
+{
+	struct quarantine_gpu *added = MEM_APPEND(quarantine->gpus, quarantine->count);
+	struct record record = { 0 };
+
+	memcpy(added->address, gpu->device->address, sizeof added->address);
+	added->seen = mem_strdup(seen);
+	for (size_t i = 0; i < gpu->member_count; i++)
+		if (gpu->members[i].role == GPU_MEMBER_FUNCTION)
+			add_function(&record, gpu->members[i].device->address,
+				     gpu->members[i].device->driver);
+	write_record(root, owner, &record, added);
 }
 
 void quarantine_free(struct quarantine *quarantine)

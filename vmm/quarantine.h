@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "topo/device.h"
+#include "topo/gpu.h"
 #include "vmm/base/cleanup.h"
 #include "vmm/base/fail.h"
 #include "vmm/base/root.h"
@@ -26,7 +27,8 @@
 struct quarantine_gpu {
 	char address[DEVICE_ADDRESS_BYTES];
 	char *seen;       /* one line: what is wrong with it */
-	struct fail fail; /* why it could not be recorded; empty if it was */
+	bool is_recorded; /* false: nobody tried, or */
+	struct fail fail; /* why it could not be */
 };
 
 struct quarantine {
@@ -34,9 +36,15 @@ struct quarantine {
 	size_t count;
 };
 
-/* Why the function @address does not answer, or NULL if it does, or may for all that the caller can read. The caller
- * frees. */
+/* Why the function @address does not answer, beginning with the address, or NULL if it does, or may for all that the
+ * caller can read. The caller frees. */
 char *quarantine_silence(const struct root *root, const char *address);
+
+/*
+ * The GPUs of a VM which has ended that @giveback shows to be lost. Changes nothing, and cannot fail.
+ * Release with quarantine_free().
+ */
+struct quarantine *quarantine_look(const struct root *root, const struct giveback *giveback);
 
 /*
  * Quarantines those GPUs of the VM @guest, which has ended, that @giveback shows to be lost; @owner is who
@@ -44,6 +52,11 @@ char *quarantine_silence(const struct root *root, const char *address);
  */
 struct quarantine *quarantine_lost(const struct root *root, const struct guest *guest,
 				   const struct giveback *giveback, const struct owner *owner);
+
+/* Quarantines @gpu, which no VM has, for what was @seen, and adds it to @quarantine; @owner is who looked. Cannot fail
+ * either. */
+void quarantine_add(struct quarantine *quarantine, const struct root *root, const struct gpu *gpu,
+		    const char *seen, const struct owner *owner);
 void quarantine_free(struct quarantine *quarantine);
 CLEANUP_DEFINE(quarantine, struct quarantine, quarantine_free)
 

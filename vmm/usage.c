@@ -2,11 +2,13 @@
 #include "vmm/usage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "topo/holder.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/text.h"
 #include "vmm/held.h"
+#include "vmm/quarantine.h"
 #include "vmm/record_text.h"
 #include "vmm/snapshot.h"
 #include "vmm/usage_memory.h"
@@ -234,6 +236,11 @@ void usage_free(struct usage *usage)
 		free(usage->record_texts[i].state);
 		free(usage->record_texts[i].remedy);
 	}
+	for (size_t i = 0; i < usage->silent_count; i++) {
+		free(usage->silent[i].seen);
+		free(usage->silent[i].state);
+	}
+	free(usage->silent);
 	free(usage->record_texts);
 	record_list_free(usage->records);
 	free(usage->vms);
@@ -286,6 +293,23 @@ static bool is_matched(const struct gpu *gpu, const struct place_gpu_request *re
 	return false;
 }
 
+/* NULL if it answers. */
+static const struct usage_silent *add_if_silent(struct usage *usage, const struct root *root,
+						const struct gpu *gpu)
+{
+	char *seen = quarantine_silence(root, gpu->device->address);
+	struct usage_silent *silent;
+
+	if (seen == NULL)
+		return NULL;
+	silent = MEM_APPEND(usage->silent, usage->silent_count);
+	*silent = (struct usage_silent){ .gpu = gpu,
+					 .seen = seen,
+					 .state = mem_strdup(seen + strlen(gpu->device->address) +
+							     1) };
+	return silent;
+}
+
 void usage_read_users(struct usage *usage, const struct root *root, const struct host *host,
 		      const struct place_gpu_request *requests, size_t request_count)
 {
@@ -304,10 +328,15 @@ void usage_read_users(struct usage *usage, const struct root *root, const struct
 	usage->users = holder_list_read(root, gpus, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct holder *holder = holder_of(usage->users, gpus[i]);
+		const struct usage_silent *silent = add_if_silent(usage, root, gpus[i]);
 
-		if (holder == NULL || is_named(host, gpus[i], requests, request_count))
+		if ((holder == NULL && silent == NULL) ||
+		    is_named(host, gpus[i], requests, request_count))
 			continue;
-		take_gpu(usage, gpus[i]->device->address, holder->who, holder->remedy);
+		take_gpu(usage, gpus[i]->device->address, holder == NULL ? "nobody" : holder->who,
+			 holder == NULL ? NULL : holder->remedy);
+		if (silent != NULL)
+			usage->gpus[usage->gpu_count - 1].state = silent->state;
 		usage->user_gpu_count++;
 	}
 	free(gpus);

@@ -36,6 +36,13 @@ struct usage_record {
 	char *remedy;
 };
 
+/* A GPU that nobody has and that does not answer. */
+struct usage_silent {
+	const struct gpu *gpu; /* the host's */
+	char *seen;            /* one line: what is wrong with it */
+	char *state;           /* "does not answer: ..." */
+};
+
 struct holder_list; /* topo/holder.h */
 
 struct usage {
@@ -53,7 +60,9 @@ struct usage {
 	size_t gpu_count, cpus_count, memory_count;
 	struct holder_list
 		*users; /* who has GPUs beside libvirt; NULL: not looked (usage_read_users) */
-	size_t user_gpu_count; /* the last of gpus: those that are taken by users alone */
+	size_t user_gpu_count; /* the last of gpus: those that users have alone, or that are silent */
+	struct usage_silent *silent; /* looked for with the users */
+	size_t silent_count;
 };
 
 /*
@@ -72,9 +81,10 @@ void usage_free(struct usage *usage);
 CLEANUP_DEFINE(usage, struct usage, usage_free)
 
 /*
- * Looks, once for all, for who has the GPUs that @requests could get beside libvirt (holder.h). Those that words
- * could choose count as taken from then on, so that another is chosen; of those that an address insists on the
- * holder is for preflight_gpus() to name.
+ * Looks, once for all, for who has the GPUs that @requests could get beside libvirt (holder.h), and whether they answer
+ * (quarantine.h), which wakes those that sleep. Those that words could choose count as taken from then on, so that
+ * another is chosen; of those that an address insists on the holder is for preflight_gpus() to name, and the silence
+ * for the findings (check.h). Borrows @host.
  */
 void usage_read_users(struct usage *usage, const struct root *root, const struct host *host,
 		      const struct place_gpu_request *requests, size_t request_count);

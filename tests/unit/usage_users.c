@@ -41,6 +41,11 @@ static void view_open(struct view *view, const char *opened)
 static void view_close(struct view *view)
 {
 	holder_list_free(view->usage.users);
+	for (size_t i = 0; i < view->usage.silent_count; i++) {
+		free(view->usage.silent[i].seen);
+		free(view->usage.silent[i].state);
+	}
+	free(view->usage.silent);
 	free(view->usage.gpus);
 	gpu_list_free(view->host.gpus);
 	device_list_free(view->devices);
@@ -87,6 +92,35 @@ static void words_go_around_users(void **state)
 			assert_string_equal(taken.gpus[0].address, FIRST);
 			assert_string_equal(taken.gpus[0].holder, "process 812 (sleep)");
 		}
+		view_close(&view);
+	}
+}
+
+/* Nor do they get what does not answer; whoever insists on it is told by others. */
+static void words_go_around_the_silent(void **state)
+{
+	static const char *const named[] = { FIRST };
+	const struct place_gpu_request requests[] = {
+		{ .count = 1 },
+		{ .count = 1, .addresses = named, .address_count = 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(requests); i++) {
+		struct view view;
+		struct place_taken taken;
+
+		view_open(&view, "/dev/null");
+		free(scratch_write(view.root->dir, PCI FIRST "/config", "\377\377\377\377"));
+		usage_read_users(&view.usage, view.root, &view.host, &requests[i], 1);
+		taken = usage_taken(&view.usage);
+		assert_int_equal(view.usage.silent_count, 1);
+		assert_string_equal(view.usage.silent[0].gpu->device->address, FIRST);
+		assert_int_equal(taken.gpu_count, i == 0);
+		if (i == 0)
+			assert_string_equal(taken.gpus[0].state,
+					    "does not answer: its configuration space reads as all "
+					    "ones");
 		view_close(&view);
 	}
 }
@@ -162,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_go_around_users),
+		cmocka_unit_test(words_go_around_the_silent),
 		cmocka_unit_test(a_vms_gpu_is_not_looked_at),
 	};
 	const struct CMUnitTest live[] = {

@@ -90,13 +90,18 @@ static void print_function(const char *vm, const struct giveback_function *funct
 
 static void print_lost(const struct quarantine_gpu *gpu)
 {
-	if (gpu->fail.kind == FAIL_NONE) {
+	if (gpu->is_recorded) {
 		out_note("  %s is quarantined: %s\n  hint: when it answers again: gpuvm undrain %s",
 			 gpu->address, gpu->seen, gpu->address);
 		return;
 	}
 	out_note("  %s should be quarantined: %s", gpu->address, gpu->seen);
-	out_fail(&gpu->fail, false);
+	if (gpu->fail.kind != FAIL_NONE)
+		out_fail(&gpu->fail, false);
+	else
+		out_note("  hint: the next start or stop of a VM does that; if it answers again: "
+			 "gpuvm undrain %s",
+			 gpu->address);
 }
 
 void given_back_print_lost(const struct quarantine *quarantine)

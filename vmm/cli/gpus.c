@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "topo/holder.h"
+#include "topo/health.h"
 #include "topo/host.h"
 #include "topo/pcie.h"
 #include "topo/safety.h"
@@ -15,6 +16,7 @@
 #include "vmm/cli/out.h"
 #include "vmm/cli/pcie_json.h"
 #include "vmm/cli/records.h"
+#include "vmm/quarantine.h"
 
 static const char *role_name(enum gpu_member_role role)
 {
@@ -93,6 +95,16 @@ static char *danger_of(const struct view *view, const struct gpu *gpu)
 	return text_format("%s: %s", fail.items[0].what, fail.items[0].cause);
 }
 
+/* Why a free GPU does not answer, or NULL. Asking would wake one that sleeps. The caller frees. */
+static char *silence_of(const struct view *view, const struct gpu *gpu)
+{
+	const char *address = gpu->device->address;
+	CLEANUP(health) struct health *health = health_read(view->root, address);
+
+	return text_equal(health->power_state, "D3cold") ? NULL
+							 : quarantine_silence(view->root, address);
+}
+
 static json_t *gpu_json(const struct view *view, const struct gpu *gpu)
 {
 	const struct device *device = gpu->device;
@@ -104,11 +116,18 @@ static json_t *gpu_json(const struct view *view, const struct gpu *gpu)
 	CLEANUP(text) char *title = device_title(device);
 	CLEANUP(text) char *id = text_format("%04x:%04x", device->vendor_id, device->device_id);
 	CLEANUP(text) char *danger = danger_of(view, gpu);
+	CLEANUP(text)
+	char *silence = text_equal(state, "free") ? silence_of(view, gpu) : NULL;
 
 	if (is_in_use)
 		holder = user->who;
 	if (holder == NULL && danger != NULL)
 		state = "unsafe";
+	if (silence != NULL) {
+		state = "silent";
+		free(danger);
+		danger = STEAL(silence);
+	}
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}",
 			 "address", device->address, "name", out_text_or_null(title), "id", id,
 			 "numa_node", out_number_or_null(host_gpu_node(view->host, gpu)),

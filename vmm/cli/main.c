@@ -203,8 +203,9 @@ static const struct cli_command commands[] = {
 	  .run = undrain_run,
 	  .says = "waiting for libvirt, or another gpuvm",
 	  .summary = "give a drained GPU to VMs again; one in quarantine too, if it answers again",
-	  .more = "A GPU is quarantined when it does not come back from a VM. It must answer on the PCI\n"
-		  "bus and be on its driver again; with --force on any driver." },
+	  .more = "A GPU is quarantined when it does not come back from a VM, or does not answer when a\n"
+		  "VM is to start with it. It must answer on the PCI bus and be on its driver again; with\n"
+		  "--force on any driver." },
 	{ .name = "setup-host",
 	  .arguments = "[GPU...]",
 	  .least = 0,

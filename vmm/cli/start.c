@@ -218,6 +218,8 @@ static int start_one(const struct cli *cli, const char *target, bool at_boot, js
 	out_progress_end();
 	records_print_lines(&launch->taken_over);
 	given_back_print(launch->aftermath);
+	given_back_print_lost(launch->silent);
+	given_back_print_lost(launch->lost);
 	if (code < 0)
 		return -1;
 	if (cli->json) {
