@@ -49,19 +49,21 @@ static bool has_repaired(const struct giveback *giveback)
 	return false;
 }
 
-/* Those that are lost and have no record that tells it. */
+/* Those that are lost; none if records tell it of all. */
 static struct quarantine *look_for_lost(const struct root *root, const struct giveback *giveback)
 {
 	CLEANUP(quarantine) struct quarantine *lost = quarantine_look(root, giveback);
-	CLEANUP(record_list) struct record_list *records = NULL;
+	CLEANUP(record_list)
+	struct record_list *records = lost->count == 0 ? NULL : record_scan(root);
+	bool is_news = false;
 
-	if (lost->count == 0)
-		return STEAL(lost);
-	records = record_scan(root);
-	for (size_t i = 0; i < lost->count; i++)
-		if (record_find(records, RECORD_QUARANTINED, lost->gpus[i].address) == NULL)
-			return STEAL(lost);
-	return mem_alloc(1, sizeof *lost);
+	for (size_t i = 0; i < lost->count; i++) {
+		struct quarantine_gpu *gpu = &lost->gpus[i];
+
+		gpu->is_recorded = record_find(records, RECORD_QUARANTINED, gpu->address) != NULL;
+		is_news |= !gpu->is_recorded;
+	}
+	return is_news ? STEAL(lost) : mem_alloc(1, sizeof *lost);
 }
 
 static void look_at(struct aftermath *aftermath, struct guest *guest, const struct root *root,

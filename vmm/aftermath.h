@@ -20,8 +20,8 @@
 struct aftermath_vm {
 	struct guest *guest;
 	struct giveback *giveback; /* borrows from @guest */
-	struct quarantine
-		*quarantine; /* its GPUs that are lost; if only compared, and they have no record */
+	struct quarantine *
+		quarantine; /* its GPUs that are lost; if only compared, none when all have records */
 };
 
 struct aftermath {

@@ -28,7 +28,7 @@ struct house {
 struct subject {
 	const struct hv_domain *domain;
 	struct finish *finish;
-	bool is_waited_for, is_killed, is_off, has_failed;
+	bool is_waited_for, is_off, has_failed;
 };
 
 struct subjects {
@@ -201,6 +201,7 @@ static void did_not_end(const struct finish_options *options, const struct subje
 			struct fail *fail)
 {
 	const struct guest *guest = subject->finish->guest;
+	CLEANUP(text) char *uri = options->uri == NULL ? NULL : text_shell(options->uri);
 	CLEANUP(text) char *functions = NULL;
 
 	for (size_t i = 0; i < guest->hostdev_count; i++)
@@ -212,8 +213,7 @@ static void did_not_end(const struct finish_options *options, const struct subje
 	fail_hint(fail,
 		  "sudo dmesg | grep -i -e vfio -e 'not ready'   What has come back by then: gpuvm "
 		  "list%s%s",
-		  options->uri == NULL ? "" : " --connect ",
-		  options->uri == NULL ? "" : options->uri);
+		  uri == NULL ? "" : " --connect ", uri == NULL ? "" : uri);
 }
 
 /* At the deadline the power of those that are not off is cut by force. */
@@ -233,7 +233,7 @@ static void cut(const struct finish_options *options, const struct house *house,
 	}
 	result = hv_destroy(house->hv, subject->domain->uuid, fail);
 	subject->is_off = result == 0;
-	subject->is_waited_for = subject->is_killed = result > 0;
+	subject->is_waited_for = result > 0;
 }
 
 static void look_at_drivers(const struct finish_options *options, const struct house *house,
@@ -265,7 +265,7 @@ static void stop(const struct finish_options *options, const struct house *house
 
 		if (subject->is_off)
 			look_at_drivers(options, house, subject->finish);
-		else if (subject->is_killed && !subject->has_failed)
+		else if (subject->is_waited_for)
 			did_not_end(options, subject, fail);
 	}
 }

@@ -99,8 +99,8 @@ static void print_lost(const struct quarantine_gpu *gpu)
 	if (gpu->fail.kind != FAIL_NONE)
 		out_fail(&gpu->fail, false);
 	else
-		out_note("  hint: the next start or stop of a VM does that; if it answers again: "
-			 "gpuvm undrain %s",
+		out_note("  hint: the next start or stop of a VM does that; what the kernel says: "
+			 "sudo dmesg | grep %s",
 			 gpu->address);
 }
 
