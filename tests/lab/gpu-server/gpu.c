@@ -18,6 +18,7 @@ static const char *const fault_names[GPU_FAULTS] = {
 	[GPU_FAULT_LOST] = "lost",
 	[GPU_FAULT_D3HOT_STUCK] = "d3hot-stuck",
 	[GPU_FAULT_D3COLD_STUCK] = "d3cold-stuck",
+	[GPU_FAULT_GONE] = "gone",
 };
 
 static bool is_power_of_2(uint64_t number)
@@ -116,7 +117,8 @@ void gpu_done(struct gpu *gpu)
 
 bool gpu_answers(const struct gpu *gpu)
 {
-	return gpu->fault != GPU_FAULT_LOST && gpu->now_ms >= gpu->ready_at_ms;
+	return gpu->fault != GPU_FAULT_LOST && gpu->fault != GPU_FAULT_GONE &&
+	       gpu->now_ms >= gpu->ready_at_ms;
 }
 
 unsigned gpu_power(const struct gpu *gpu)

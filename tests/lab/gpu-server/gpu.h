@@ -43,6 +43,12 @@ enum gpu_fault {
 	GPU_FAULT_D3HOT_STUCK,
 	/* Once in D3 it has no power any more: "Unable to change power state ..., device inaccessible". */
 	GPU_FAULT_D3COLD_STUCK,
+	/*
+	 * As if its process had ended under its user: every message about the function fails, only memory goes on to
+	 * be mapped. A QEMU whose messages about memory fail too ends itself ("DMA mapping failed, unable to
+	 * continue"), and the machine with it.
+	 */
+	GPU_FAULT_GONE,
 	GPU_FAULTS
 };
 

@@ -266,24 +266,26 @@ static const struct command {
 	int (*handle)(struct request *request);
 	size_t min, max; /* bytes behind the header */
 	bool takes_fds;
+	bool outlives; /* it works without the function */
 } commands[] = {
-	[PROTOCOL_VERSION] = { version, 4, 4096, false },
+	[PROTOCOL_VERSION] = { version, 4, 4096, false, true },
 	[PROTOCOL_DMA_MAP] = { dma_map, sizeof(struct protocol_dma_map),
-			       sizeof(struct protocol_dma_map), true },
+			       sizeof(struct protocol_dma_map), true, true },
 	[PROTOCOL_DMA_UNMAP] = { dma_unmap, sizeof(struct protocol_dma_unmap),
-				 sizeof(struct protocol_dma_unmap), false },
-	[PROTOCOL_GET_INFO] = { get_info, 16, 32, false },
+				 sizeof(struct protocol_dma_unmap), false, true },
+	[PROTOCOL_GET_INFO] = { get_info, 16, 32, false, false },
 	[PROTOCOL_GET_REGION_INFO] = { get_region_info, sizeof(struct vfio_region_info),
-				       sizeof(struct vfio_region_info), false },
+				       sizeof(struct vfio_region_info), false, false },
 	[PROTOCOL_GET_IRQ_INFO] = { get_irq_info, sizeof(struct vfio_irq_info),
-				    sizeof(struct vfio_irq_info), false },
+				    sizeof(struct vfio_irq_info), false, false },
 	[PROTOCOL_SET_IRQS] = { set_irqs, sizeof(struct vfio_irq_set),
-				sizeof(struct vfio_irq_set) + 4096, true },
+				sizeof(struct vfio_irq_set) + 4096, true, false },
 	[PROTOCOL_REGION_READ] = { region_read, sizeof(struct protocol_access),
-				   sizeof(struct protocol_access), false },
+				   sizeof(struct protocol_access), false, false },
 	[PROTOCOL_REGION_WRITE] = { region_write, sizeof(struct protocol_access) + 1,
-				    sizeof(struct protocol_access) + PROTOCOL_DATA_MAX, false },
-	[PROTOCOL_DEVICE_RESET] = { device_reset, 0, 0, false },
+				    sizeof(struct protocol_access) + PROTOCOL_DATA_MAX, false,
+				    false },
+	[PROTOCOL_DEVICE_RESET] = { device_reset, 0, 0, false, false },
 };
 
 static int handle(struct request *request, const struct protocol_header *header)
@@ -301,6 +303,8 @@ static int handle(struct request *request, const struct protocol_header *header)
 		return EINVAL;
 	if (!request->client->is_known && header->command != PROTOCOL_VERSION)
 		return EPROTO;
+	if (request->client->gpu->fault == GPU_FAULT_GONE && !command->outlives)
+		return EIO;
 	return command->handle(request);
 }
 
