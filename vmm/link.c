@@ -78,7 +78,7 @@ static char *most_of_both(const struct measure *measure, unsigned card, unsigned
 	CLEANUP(text) char *own = measure->format(card);
 	CLEANUP(text) char *ports = measure->format(port);
 
-	if (port == 0 || card == port)
+	if (card == 0 || port == 0 || card == port)
 		return text_format("%s", most);
 	return text_format("%s (the card has up to %s, its port %s)", most, own, ports);
 }

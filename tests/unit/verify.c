@@ -149,6 +149,21 @@ static void a_gpu_that_qemu_does_not_have_is_told(void **state)
 	try_one(root, &thing);
 }
 
+static void a_gpu_that_fell_off_the_bus_is_told(void **state)
+{
+	static const struct broken thing = { .path = GPU "current_link_width",
+					     .text = "0\n",
+					     .state = FINDING_FAILED,
+					     .check = "link width",
+					     .word = "no link x16 the card does not answer" };
+	CLEANUP(root) struct root *root = verifies_open("lost");
+
+	(void)state;
+	put(root, GPU "max_link_width", "0\n");
+	put(root, thing.path, thing.text);
+	try_one(root, &thing);
+}
+
 /* A vCPU makes threads too: the kernel's own, QEMU's while its firmware writes. They are on its CPU, and no other. */
 static void a_thread_may_be_where_its_vcpu_is(void **state)
 {
@@ -315,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_vm_as_planned_is_ok),
 		cmocka_unit_test(each_thing_that_is_wrong_is_told),
 		cmocka_unit_test(a_gpu_that_qemu_does_not_have_is_told),
+		cmocka_unit_test(a_gpu_that_fell_off_the_bus_is_told),
 		cmocka_unit_test(a_thread_may_be_where_its_vcpu_is),
 		cmocka_unit_test(a_gpu_on_another_driver_is_told),
 		cmocka_unit_test(a_vendors_vfio_driver_will_do),
