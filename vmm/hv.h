@@ -66,7 +66,18 @@ struct hv_domains {
 	size_t count;
 };
 
-/* All domains of the connection's driver, gpuvm's or not. One that vanishes meanwhile is left out.
+/*
+ * While libvirt kills a QEMU that does not end, as one whose GPU does not come back from its reset, it keeps everybody
+ * waiting who asks for that domain: 40 s and 2 for each of its PCI functions, and when its monitor has ended as long
+ * again, one domain after the other (11.3, qemuProcessKill). This is enough for four.
+ */
+#define HV_LIST_TIMEOUT_S 240
+
+/* What a process says that ends because libvirt at @uri has not answered for @timeout_s. The caller frees. */
+char *hv_timeout_words(const char *uri, unsigned timeout_s);
+
+/* All domains of the connection's driver, gpuvm's or not. One that vanishes meanwhile is left out. Tells on standard
+ * error if libvirt keeps it waiting, and ends the process after HV_LIST_TIMEOUT_S (deadline.h).
  * Release with hv_domains_free(). */
 int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail);
 void hv_domains_free(struct hv_domains *domains);

@@ -5,12 +5,14 @@
 
 #include <libvirt/virterror.h>
 
+#include "vmm/base/deadline.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/hv_internal.h"
 
 #define NOT_ACTIVE ((unsigned)-1) /* the id of a domain that is off */
+#define PATIENCE_S 10
 
 const char *hv_state_name(enum hv_state state)
 {
@@ -111,13 +113,41 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(((const struct hv_domain *)a)->name, ((const struct hv_domain *)b)->name);
 }
 
+char *hv_timeout_words(const char *uri, unsigned timeout_s)
+{
+	CLEANUP(text) char *word = text_shell(uri);
+
+	return text_format("\ngpuvm: libvirt does not answer\n"
+			   "  cause: not within %u s: a VM or a driver of this host hangs\n"
+			   "  hint: virsh -c %s list --all\n",
+			   timeout_s, word);
+}
+
+static int watch(const struct hv *hv, struct deadline **ret_deadline, struct fail *fail)
+{
+	CLEANUP(text) char *last = hv_timeout_words(hv_uri(hv), HV_LIST_TIMEOUT_S);
+	const struct deadline_words words = {
+		.patience_s = PATIENCE_S,
+		.patience =
+			"\ngpuvm: libvirt does not answer yet: it waits for one of its VMs, as for "
+			"one that was killed while a GPU does not come back from its reset\n",
+		.timeout_s = HV_LIST_TIMEOUT_S,
+		.last = last,
+	};
+
+	return deadline_begin(&words, ret_deadline, fail);
+}
+
 int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail)
 {
+	CLEANUP(deadline) struct deadline *deadline = NULL;
 	CLEANUP(hv_domains) struct hv_domains *result = NULL;
 	virDomainPtr *all = NULL;
-	int read = 1;
-	int count = virConnectListAllDomains(hv->connection, &all, 0);
+	int read = 1, count;
 
+	if (watch(hv, &deadline, fail) < 0)
+		return -1;
+	count = virConnectListAllDomains(hv->connection, &all, 0);
 	if (count < 0)
 		return hv_fail(fail, "libvirt does not list its domains");
 	result = mem_alloc(1, sizeof *result);

@@ -32,9 +32,8 @@
 #include "vmm/spec.h"
 #include "vmm/usage.h"
 
-/* libvirt has no deadlines: a start that has been choosing for so long ends the process, so that the gate opens
- * for others. */
-#define LAUNCH_CHOOSE_TIMEOUT_S 50
+/* A start that has been choosing for so long ends the process, so that the gate opens for others. */
+#define LAUNCH_CHOOSE_TIMEOUT_S (HV_LIST_TIMEOUT_S + 30)
 
 /* What every launch is told. Texts are borrowed. */
 struct launch_options {
@@ -97,9 +96,8 @@ struct launch {
 	struct fail *refusals; /* of a plan: what start would still refuse, one per check */
 	size_t refusal_count;
 	size_t not_checked; /* processes that may hold a GPU and nobody looks at: not root, no hook */
-	struct lease_gate *gate; /* while choosing */
-	struct launch_watchdog
-		*watchdog; /* the same, and while it starts: ends this process if libvirt hangs */
+	struct lease_gate *gate;      /* while choosing */
+	struct deadline *deadline;    /* the same, and of libvirt's start call */
 	struct lease_claim *claim;    /* until it runs */
 	bool had_nvram;               /* libvirt kept UEFI variables of it before */
 	struct held_lines taken_over; /* of a start: what dead processes and deleted VMs had left */

@@ -85,15 +85,12 @@ int launch_check_refuse(struct launch *launch, struct fail *fail);
 int launch_refusals_foresee(struct launch *launch, struct fail *fail);
 
 /*
- * libvirt has no deadlines: after @timeout_s seconds this process says @last_words and ends, as if it had been killed,
- * unless launch_watch_end() comes before. Takes @last_words. One watch at a time.
+ * A deadline for what follows until launch_watch_end(), one at a time: for choosing, or for libvirt's start call, which
+ * may take as long as the guest (wait.h).
  */
-int launch_watch_begin(struct launch *launch, unsigned timeout_s, char *last_words,
-		       struct fail *fail);
-void launch_watch_end(struct launch *launch);
-
-/* The watch for libvirt's start call, which may take as long as the guest (wait.h). */
+int launch_watch_choice(struct launch *launch, struct fail *fail);
 int launch_watch_start(struct launch *launch, struct fail *fail);
+void launch_watch_end(struct launch *launch);
 
 /* Shuts the gate: no other start chooses until this one has claimed, or was given up by the watchdog. */
 int launch_gate_shut(struct launch *launch, struct fail *fail);
