@@ -134,17 +134,26 @@ static bool has_partitions(const struct check *check)
 	       (text_starts(text, "FABRIC_MODE=1") || strstr(text, "\nFABRIC_MODE=1") != NULL);
 }
 
-static size_t count_linked(const struct check *check)
+/* Their addresses, NULL if there are none. The caller frees. */
+static char *list_linked(const struct check *check, size_t *ret_count)
 {
-	size_t count = 0;
+	char *addresses = NULL;
 
-	for (size_t i = 0; i < check->vm->placement->gpu_count; i++)
-		count += is_on_board(check, check->vm->placement->gpus[i].gpu);
-	return count;
+	*ret_count = 0;
+	for (size_t i = 0; i < check->vm->placement->gpu_count; i++) {
+		const struct gpu *gpu = check->vm->placement->gpus[i].gpu;
+
+		if (!is_on_board(check, gpu))
+			continue;
+		text_join(&addresses, ", ", gpu->device->address);
+		++*ret_count;
+	}
+	return addresses;
 }
 
 void check_fabric(const struct check *check, struct findings *findings)
 {
+	CLEANUP(text) char *addresses = NULL;
 	size_t count;
 
 	if (check->vm->placement == NULL) {
@@ -152,20 +161,20 @@ void check_fabric(const struct check *check, struct findings *findings)
 			  mem_strdup("there is no placement yet: see placement"), NULL);
 		return;
 	}
-	count = count_linked(check);
+	addresses = list_linked(check, &count);
 	if (count == 0)
 		check_add(findings, FINDING_OK, NULL, "/sys/bus/pci/devices/*/class",
 			  mem_strdup("none of them is on an NVSwitch board"), NULL);
 	else if (has_partitions(check))
 		check_add(findings, FINDING_WARNING, NULL, MANAGER,
-			  text_format("FABRIC_MODE=1, and %zu of its GPUs are on an NVSwitch board",
-				      count),
+			  text_format("FABRIC_MODE=1, and %s %s on an NVSwitch board", addresses,
+				      count == 1 ? "is" : "are"),
 			  mem_strdup("activate the partition of just these GPUs before the start: "
 				     "fmpm -l and fmpm -a PARTITION"));
 	else
 		check_add(findings, count == 1 ? FINDING_WARNING : FINDING_FAILED, NULL, MANAGER,
-			  text_format("%zu of its GPUs %s on an NVSwitch board, and no fabric "
-				      "manager gives out partitions",
-				      count, count == 1 ? "is" : "are"),
+			  text_format("%s %s on an NVSwitch board, and no fabric manager gives out "
+				      "partitions",
+				      addresses, count == 1 ? "is" : "are"),
 			  mem_strdup(SHAPES "; " PARTITION));
 }

@@ -45,7 +45,14 @@ expect_json() {
 	[ "$got" -eq "$want" ] || fail "exit code $got, not $want: $*"
 }
 
-# expect_match REGEX TEXT
+# expect_line REGEX TEXT: one of its lines matches.
+expect_line() {
+	local -
+	set +x
+	grep -Eq -e "$1" <<<"$2" || fail "no line matches '$1' in: $2"
+}
+
+# expect_match REGEX TEXT: the text does, across its lines.
 expect_match() {
 	local -
 	set +x
