@@ -37,6 +37,32 @@ int hv_fail(struct fail *fail, const char *what)
 	return fail_cause(fail, "libvirt: %s", cause);
 }
 
+char *hv_timeout_words(const char *uri, unsigned timeout_s)
+{
+	CLEANUP(text) char *word = text_shell(uri);
+
+	return text_format("\ngpuvm: libvirt does not answer\n"
+			   "  cause: not within %u s: a VM or a driver of this host hangs\n"
+			   "  hint: virsh -c %s list --all\n",
+			   timeout_s, word);
+}
+
+struct deadline *hv_deadline(const struct hv *hv)
+{
+	CLEANUP(text) char *last = hv_timeout_words(hv->uri, hv->timeout_s);
+
+	return deadline_begin(&(struct deadline_words){
+		.patience_s = hv->patience_s,
+		.patience =
+			"\ngpuvm: libvirt does not answer yet, as while it waits for the end of a "
+			"VM that has much memory to give back, or a GPU that does not come "
+			"back from its reset\n",
+		.timeout_s = hv->timeout_s,
+		.last = last,
+		.exit_code = fail_kind_row(FAIL_HV)->exit_code,
+	});
+}
+
 /* Whether the account is in group libvirt, and whether this very process is. */
 static void group_membership(bool *ret_account, bool *ret_process)
 {
@@ -110,8 +136,8 @@ static bool is_elsewhere(const char *uri)
 
 int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct fail *fail)
 {
-	virConnectPtr connection;
-	struct hv *hv;
+	CLEANUP(deadline) struct deadline *deadline = NULL;
+	CLEANUP(hv) struct hv *hv = NULL;
 
 	if (is_elsewhere(uri)) {
 		fail_add(fail, FAIL_USAGE, "--connect %s: not this machine's system daemon", uri);
@@ -120,13 +146,15 @@ int hv_open(const char *uri, enum hv_access access, struct hv **ret_hv, struct f
 				 "leave --connect out, or log in on the machine that is meant");
 	}
 	virSetErrorFunc(NULL, ignore_error);
-	connection = access == HV_READ ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
-	if (connection == NULL)
-		return open_failed(uri, fail);
 	hv = mem_alloc(1, sizeof *hv);
-	hv->connection = connection;
 	hv->uri = mem_strdup(uri);
-	*ret_hv = hv;
+	hv->patience_s = HV_PATIENCE_S;
+	hv->timeout_s = HV_TIMEOUT_S;
+	deadline = hv_deadline(hv);
+	hv->connection = access == HV_READ ? virConnectOpenReadOnly(uri) : virConnectOpen(uri);
+	if (hv->connection == NULL)
+		return open_failed(uri, fail);
+	*ret_hv = STEAL(hv);
 	return 0;
 }
 
@@ -134,8 +162,9 @@ void hv_close(struct hv *hv)
 {
 	if (hv == NULL)
 		return;
-	domain_cleanup(&hv->defined);
-	virConnectClose(hv->connection);
+	vir_domain_cleanup(&hv->defined);
+	if (hv->connection != NULL)
+		virConnectClose(hv->connection);
 	free(hv->uri);
 	free(hv);
 }
@@ -169,7 +198,8 @@ unsigned long hv_qemu_version(struct hv *hv)
 
 int hv_define(struct hv *hv, const char *xml, struct fail *fail)
 {
-	domain_cleanup(&hv->defined);
+	HV_WITHIN_DEADLINE(hv);
+	vir_domain_cleanup(&hv->defined);
 	hv->defined = virDomainDefineXMLFlags(hv->connection, xml, 0);
 	return hv->defined == NULL ? hv_fail(fail, "libvirt does not accept the VM's definition")
 				   : 0;
@@ -193,7 +223,7 @@ static int lookup(struct hv *hv, const char *uuid, virDomainPtr *ret_domain, str
 
 int hv_start(struct hv *hv, const char *uuid, double *ret_seconds, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = NULL;
+	CLEANUP(vir_domain) virDomainPtr domain = NULL;
 	double before;
 	int result;
 
@@ -224,7 +254,8 @@ static int fail_if_active(virDomainPtr domain, const char *what, struct fail *fa
 
 int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = NULL;
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = NULL;
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
@@ -235,7 +266,8 @@ int hv_shutdown(struct hv *hv, const char *uuid, struct fail *fail)
 
 int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = NULL;
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = NULL;
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
@@ -248,7 +280,8 @@ int hv_destroy(struct hv *hv, const char *uuid, struct fail *fail)
 
 int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = NULL;
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = NULL;
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
@@ -264,7 +297,8 @@ int hv_undefine(struct hv *hv, const char *uuid, bool keep_nvram, struct fail *f
 int hv_set_metadata(struct hv *hv, const char *uuid, const char *xml, const char *key,
 		    const char *uri, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = NULL;
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = NULL;
 
 	if (lookup(hv, uuid, &domain, fail) < 0)
 		return -1;
@@ -276,7 +310,8 @@ int hv_set_metadata(struct hv *hv, const char *uuid, const char *xml, const char
 
 int hv_is_active(struct hv *hv, const char *uuid, bool *ret_active, struct fail *fail)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	int active;
 
 	if (domain == NULL && last_code() == VIR_ERR_NO_DOMAIN) {
@@ -319,6 +354,7 @@ int hv_reattach(struct hv *hv, const char *address, struct fail *fail)
 
 bool hv_may_have(struct hv *hv, const char *name)
 {
+	HV_WITHIN_DEADLINE(hv);
 	virDomainPtr domain = virDomainLookupByName(hv->connection, name);
 
 	if (domain == NULL)

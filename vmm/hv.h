@@ -20,6 +20,21 @@
 
 struct hv; /* a connection */
 
+/*
+ * Nobody waits for good. Connecting, and what is asked here of domains, all but hv_start(), says after HV_PATIENCE_S seconds on
+ * standard error that libvirt does not answer yet, and after HV_TIMEOUT_S ends the process (deadline.h).
+ *
+ * While libvirt kills a QEMU that does not end, as one whose GPU does not come back from its reset, it keeps everybody
+ * waiting who asks for that domain, or for a list: 40 s, and 2 for each of its PCI functions; and when its monitor has
+ * ended once more, one domain after the other (libvirt 11.3; seen: 84 s for one, 161 s for three). HV_TIMEOUT_S is
+ * enough for eight.
+ */
+#define HV_PATIENCE_S 10
+#define HV_TIMEOUT_S  420
+
+/* What a process says that ends because libvirt at @uri has not answered for @timeout_s. The caller frees. */
+char *hv_timeout_words(const char *uri, unsigned timeout_s);
+
 enum hv_access {
 	HV_READ, /* virConnectOpenReadOnly: what any user may do */
 	HV_WRITE,
@@ -66,18 +81,7 @@ struct hv_domains {
 	size_t count;
 };
 
-/*
- * While libvirt kills a QEMU that does not end, as one whose GPU does not come back from its reset, it keeps everybody
- * waiting who asks for that domain: 40 s and 2 for each of its PCI functions, and when its monitor has ended as long
- * again, one domain after the other (11.3, qemuProcessKill). This is enough for four.
- */
-#define HV_LIST_TIMEOUT_S 240
-
-/* What a process says that ends because libvirt at @uri has not answered for @timeout_s. The caller frees. */
-char *hv_timeout_words(const char *uri, unsigned timeout_s);
-
-/* All domains of the connection's driver, gpuvm's or not. One that vanishes meanwhile is left out. Tells on standard
- * error if libvirt keeps it waiting, and ends the process after HV_LIST_TIMEOUT_S (deadline.h).
+/* All domains of the connection's driver, gpuvm's or not. One that vanishes meanwhile is left out.
  * Release with hv_domains_free(). */
 int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail);
 void hv_domains_free(struct hv_domains *domains);

@@ -38,7 +38,7 @@ static void add_interface(struct hv_addresses *addresses, const virDomainInterfa
 struct hv_addresses *hv_addresses_read(struct hv *hv, const char *uuid,
 				       enum hv_address_source source)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	struct hv_addresses *addresses = mem_alloc(1, sizeof *addresses);
 	virDomainInterfacePtr *interfaces = NULL;
 	int count = domain == NULL ? -1

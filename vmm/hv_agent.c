@@ -41,7 +41,7 @@ struct talk {
 
 static void talk_cleanup(struct talk *talk)
 {
-	domain_cleanup(&talk->domain);
+	vir_domain_cleanup(&talk->domain);
 	free(talk->name);
 }
 

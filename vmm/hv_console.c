@@ -7,7 +7,7 @@
 
 bool hv_console_is_taken(struct hv *hv, const char *uuid)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	virStreamPtr stream = domain == NULL ? NULL : virStreamNew(hv->connection, 0);
 	bool taken = false;
 

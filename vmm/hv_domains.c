@@ -5,14 +5,12 @@
 
 #include <libvirt/virterror.h>
 
-#include "vmm/base/deadline.h"
 #include "vmm/base/mem.h"
 #include "vmm/base/size.h"
 #include "vmm/base/text.h"
 #include "vmm/hv_internal.h"
 
 #define NOT_ACTIVE ((unsigned)-1) /* the id of a domain that is off */
-#define PATIENCE_S 10
 
 const char *hv_state_name(enum hv_state state)
 {
@@ -113,41 +111,14 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(((const struct hv_domain *)a)->name, ((const struct hv_domain *)b)->name);
 }
 
-char *hv_timeout_words(const char *uri, unsigned timeout_s)
-{
-	CLEANUP(text) char *word = text_shell(uri);
-
-	return text_format("\ngpuvm: libvirt does not answer\n"
-			   "  cause: not within %u s: a VM or a driver of this host hangs\n"
-			   "  hint: virsh -c %s list --all\n",
-			   timeout_s, word);
-}
-
-static int watch(const struct hv *hv, struct deadline **ret_deadline, struct fail *fail)
-{
-	CLEANUP(text) char *last = hv_timeout_words(hv_uri(hv), HV_LIST_TIMEOUT_S);
-	const struct deadline_words words = {
-		.patience_s = PATIENCE_S,
-		.patience =
-			"\ngpuvm: libvirt does not answer yet: it waits for one of its VMs, as for "
-			"one that was killed while a GPU does not come back from its reset\n",
-		.timeout_s = HV_LIST_TIMEOUT_S,
-		.last = last,
-	};
-
-	return deadline_begin(&words, ret_deadline, fail);
-}
-
 int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail *fail)
 {
-	CLEANUP(deadline) struct deadline *deadline = NULL;
+	HV_WITHIN_DEADLINE(hv);
 	CLEANUP(hv_domains) struct hv_domains *result = NULL;
 	virDomainPtr *all = NULL;
-	int read = 1, count;
+	int read = 1;
+	int count = virConnectListAllDomains(hv->connection, &all, 0);
 
-	if (watch(hv, &deadline, fail) < 0)
-		return -1;
-	count = virConnectListAllDomains(hv->connection, &all, 0);
 	if (count < 0)
 		return hv_fail(fail, "libvirt does not list its domains");
 	result = mem_alloc(1, sizeof *result);
@@ -170,6 +141,7 @@ int hv_domains_read(struct hv *hv, struct hv_domains **ret_domains, struct fail 
 static void mark(struct hv *hv, unsigned filter, struct hv_domains *domains,
 		 void (*set)(struct hv_domain *domain))
 {
+	HV_WITHIN_DEADLINE(hv);
 	virDomainPtr *found = NULL;
 	int count = virConnectListAllDomains(hv->connection, &found, filter);
 
@@ -220,7 +192,8 @@ const struct hv_domain *hv_domains_find(const struct hv_domains *domains, const 
 
 char *hv_definition(struct hv *hv, const char *uuid)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 
 	if (domain == NULL || virDomainIsPersistent(domain) != 1)
 		return NULL;
@@ -229,7 +202,8 @@ char *hv_definition(struct hv *hv, const char *uuid)
 
 uint64_t hv_resident_bytes(struct hv *hv, const char *uuid)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
 	int count = domain == NULL
 			    ? -1
@@ -253,7 +227,8 @@ static hwloc_bitmap_t bitmap_of(const unsigned char *map, int bytes)
 
 size_t hv_vcpu_affinity(struct hv *hv, const char *uuid, unsigned vcpus, hwloc_bitmap_t **ret_cpus)
 {
-	CLEANUP(domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
+	HV_WITHIN_DEADLINE(hv);
+	CLEANUP(vir_domain) virDomainPtr domain = virDomainLookupByUUIDString(hv->connection, uuid);
 	int host_cpus = virNodeGetCPUMap(hv->connection, NULL, NULL, 0);
 	int bytes = host_cpus <= 0 ? 0 : (int)VIR_CPU_MAPLEN((unsigned)host_cpus);
 	virVcpuInfoPtr info = mem_alloc(vcpus, sizeof *info);

@@ -33,7 +33,7 @@
 #include "vmm/usage.h"
 
 /* A start that has been choosing for so long ends the process, so that the gate opens for others. */
-#define LAUNCH_CHOOSE_TIMEOUT_S (HV_LIST_TIMEOUT_S + 30)
+#define LAUNCH_CHOOSE_TIMEOUT_S (HV_TIMEOUT_S + 30)
 
 /* What every launch is told. Texts are borrowed. */
 struct launch_options {

@@ -88,11 +88,11 @@ int launch_refusals_foresee(struct launch *launch, struct fail *fail);
  * A deadline for what follows until launch_watch_end(), one at a time: for choosing, or for libvirt's start call, which
  * may take as long as the guest (wait.h).
  */
-int launch_watch_choice(struct launch *launch, struct fail *fail);
-int launch_watch_start(struct launch *launch, struct fail *fail);
+void launch_watch_choice(struct launch *launch);
+void launch_watch_start(struct launch *launch);
 void launch_watch_end(struct launch *launch);
 
-/* Shuts the gate: no other start chooses until this one has claimed, or was given up by the watchdog. */
+/* Shuts the gate: no other start chooses until this one has claimed, or was ended by its deadline. */
 int launch_gate_shut(struct launch *launch, struct fail *fail);
 
 /* Opens it, if it is shut. Cannot fail. */

@@ -4,12 +4,13 @@
 #include "vmm/launch_internal.h"
 #include "vmm/wait.h"
 
-static int watch(struct launch *launch, unsigned timeout_s, const char *last_words,
-		 struct fail *fail)
+static void watch(struct launch *launch, unsigned timeout_s, const char *last)
 {
-	const struct deadline_words words = { .timeout_s = timeout_s, .last = last_words };
-
-	return deadline_begin(&words, &launch->deadline, fail);
+	launch->deadline = deadline_begin(&(struct deadline_words){
+		.timeout_s = timeout_s,
+		.last = last,
+		.exit_code = fail_kind_row(FAIL_HV)->exit_code,
+	});
 }
 
 void launch_watch_end(struct launch *launch)
@@ -18,14 +19,14 @@ void launch_watch_end(struct launch *launch)
 }
 
 /* A hung VM or driver would keep the gate shut for everybody: it opens with the end of this process. */
-int launch_watch_choice(struct launch *launch, struct fail *fail)
+void launch_watch_choice(struct launch *launch)
 {
 	unsigned timeout_s = launch->options.choose_timeout_s == 0
 				     ? LAUNCH_CHOOSE_TIMEOUT_S
 				     : launch->options.choose_timeout_s;
 	CLEANUP(text) char *words = hv_timeout_words(launch_uri(launch), timeout_s);
 
-	return watch(launch, timeout_s, words, fail);
+	watch(launch, timeout_s, words);
 }
 
 static unsigned start_timeout_s(const struct launch *launch)
@@ -41,7 +42,7 @@ static unsigned start_timeout_s(const struct launch *launch)
 	return wait_timeout_s(&size);
 }
 
-int launch_watch_start(struct launch *launch, struct fail *fail)
+void launch_watch_start(struct launch *launch)
 {
 	unsigned timeout_s = start_timeout_s(launch);
 	CLEANUP(text) char *word = text_shell(launch->spec->name);
@@ -53,5 +54,5 @@ int launch_watch_start(struct launch *launch, struct fail *fail)
 		"  hint: gpuvm stop --force %s\n",
 		launch->spec->name, timeout_s, word);
 
-	return watch(launch, timeout_s, words, fail);
+	watch(launch, timeout_s, words);
 }
