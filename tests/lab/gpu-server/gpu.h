@@ -39,7 +39,7 @@ enum gpu_fault {
 	 * registers and the chain of capabilities, and memory that it has mapped stays.
 	 */
 	GPU_FAULT_LOST,
-	/* Once in D3 it refuses to leave: "Refused to change power state from D3hot to D0". */
+	/* Once in D3 it refuses to leave: "Refused to change power state from D3hot to D0". Its VM starts all the same. */
 	GPU_FAULT_D3HOT_STUCK,
 	/* Once in D3 it has no power any more: "Unable to change power state ..., device inaccessible". */
 	GPU_FAULT_D3COLD_STUCK,
