@@ -21,8 +21,8 @@
 struct hv; /* a connection */
 
 /*
- * Nobody waits for good. Connecting, and what is asked here of domains, all but hv_start(), says after HV_PATIENCE_S seconds on
- * standard error that libvirt does not answer yet, and after HV_TIMEOUT_S ends the process (deadline.h).
+ * Connecting, and what is asked here of domains, all but hv_start(), says after HV_PATIENCE_S seconds on standard error
+ * that libvirt does not answer yet, and after HV_TIMEOUT_S ends the process (deadline.h).
  *
  * While libvirt kills a QEMU that does not end, as one whose GPU does not come back from its reset, it keeps everybody
  * waiting who asks for that domain, or for a list: 40 s, and 2 for each of its PCI functions; and when its monitor has
