@@ -37,19 +37,18 @@ int hv_fail(struct fail *fail, const char *what)
 	return fail_cause(fail, "libvirt: %s", cause);
 }
 
-char *hv_timeout_words(const char *uri, unsigned timeout_s)
+char *hv_timeout_words(unsigned timeout_s)
 {
-	CLEANUP(text) char *word = text_shell(uri);
-
 	return text_format("\ngpuvm: libvirt does not answer\n"
 			   "  cause: not within %u s: a VM or a driver of this host hangs\n"
-			   "  hint: virsh -c %s list --all\n",
-			   timeout_s, word);
+			   "  hint: see which: sudo dmesg | grep -i vfio   and: "
+			   "sudo journalctl -n 20 -u libvirtd -u virtqemud\n",
+			   timeout_s);
 }
 
 struct deadline *hv_deadline(const struct hv *hv)
 {
-	CLEANUP(text) char *last = hv_timeout_words(hv->uri, hv->timeout_s);
+	CLEANUP(text) char *last = hv_timeout_words(hv->timeout_s);
 
 	return deadline_begin(&(struct deadline_words){
 		.patience_s = hv->patience_s,

@@ -32,8 +32,11 @@ struct hv; /* a connection */
 #define HV_PATIENCE_S 10
 #define HV_TIMEOUT_S  420
 
-/* What a process says that ends because libvirt at @uri has not answered for @timeout_s. The caller frees. */
-char *hv_timeout_words(const char *uri, unsigned timeout_s);
+/*
+ * What a process says that ends because libvirt has not answered for @timeout_s. It sends nobody to virsh, which would
+ * wait for the same. The caller frees.
+ */
+char *hv_timeout_words(unsigned timeout_s);
 
 enum hv_access {
 	HV_READ, /* virConnectOpenReadOnly: what any user may do */

@@ -12,7 +12,8 @@ int launch_gate_shut(struct launch *launch, struct fail *fail)
 		.patience_s = HV_PATIENCE_S,
 		.patience = "\ngpuvm: waiting for another start, which is choosing GPUs\n",
 		.timeout_s = GATE_TIMEOUT_MS / 1000 + HV_PATIENCE_S,
-		.last = "\ngpuvm: the file system of the starts' claims does not answer\n",
+		.last = "\ngpuvm: the file system of the starts' claims does not answer\n"
+			"  hint: see what hangs: sudo dmesg | tail\n",
 		.exit_code = fail_kind_row(FAIL_HOST)->exit_code,
 	});
 	int result = lease_open(launch->options.lease_directory, GATE_TIMEOUT_MS, &launch->gate,

@@ -24,7 +24,7 @@ void launch_watch_choice(struct launch *launch)
 	unsigned timeout_s = launch->options.choose_timeout_s == 0
 				     ? LAUNCH_CHOOSE_TIMEOUT_S
 				     : launch->options.choose_timeout_s;
-	CLEANUP(text) char *words = hv_timeout_words(launch_uri(launch), timeout_s);
+	CLEANUP(text) char *words = hv_timeout_words(timeout_s);
 
 	watch(launch, timeout_s, words);
 }
