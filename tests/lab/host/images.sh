@@ -57,7 +57,7 @@ images_cloud_build() {
 }
 
 # images_ready CLOUD [KERNEL [QEMU]]: sets server and guest to the folders of the images, with the kernel of trixie or
-# of backports; cloud if CLOUD is "yes", and qemu, else empty, if QEMU is "yes".
+# of backports; cloud if CLOUD is "yes", and qemu if QEMU is "backports": else it is empty, and the server's is used.
 images_ready() {
 	local suffix=''
 	[ "${2:-trixie}" = trixie ] || suffix=-$2
@@ -74,7 +74,7 @@ images_ready() {
 		images_keep "$cloud" images_cloud_build || return
 	fi
 	qemu=''
-	if [ "${3:-no}" = yes ]; then
+	if [ "${3:-trixie}" = backports ]; then
 		qemu=$lab_cache/qemu-$(images_hash qemu)
 		images_keep "$qemu" images_qemu_build || return
 	fi

@@ -148,11 +148,11 @@ machine_wait() {
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
 	local profile=$1 try prepare='' machine=() kernel=() gpus=() may_reboot=no has_cloud_image=no
-	local needs_vfio_user=no kernel_from=trixie
+	local needs_vfio_user=no kernel_from=trixie qemu_from=trixie
 	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
 	# shellcheck source=/dev/null
 	. "$lab_dir/profiles/$profile"
-	images_ready "$has_cloud_image" "$kernel_from" "$needs_vfio_user" || {
+	images_ready "$has_cloud_image" "$kernel_from" "$qemu_from" || {
 		say "profile $profile: its images could not be built"
 		return 1
 	}
