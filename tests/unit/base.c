@@ -297,6 +297,52 @@ static void free_names(char **names, int error)
 	root_names_free(names);
 }
 
+/* One byte less, as many and one more than what is taken at first, and the same of its double. */
+static void files_are_read_to_their_end(void **state)
+{
+	static const size_t sizes[] = { 4095, 4096, 4097, 8191, 8192, 8193, 300001 };
+	CLEANUP(root) struct root *root = hosts_write("large", "sys/file\t\n");
+	CLEANUP(text) char *path = root_path(root, "/sys/file");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		CLEANUP(text) char *bytes = mem_alloc(sizes[i], 1);
+		CLEANUP(text) char *read = NULL;
+		FILE *file = fopen(path, "w");
+		size_t length = 0;
+
+		for (size_t j = 0; j < sizes[i]; j++)
+			bytes[j] = (char)(j % 251);
+		assert_int_equal(fwrite(bytes, 1, sizes[i], file), sizes[i]);
+		assert_int_equal(fclose(file), 0);
+		read = root_bytes(root, &length, "/sys/file");
+		assert_int_equal(length, sizes[i]);
+		assert_memory_equal(read, bytes, length);
+	}
+}
+
+/* A file of the kernel says no size, and one that is not what it should be may say any. */
+static void sizes_are_not_believed(void **state)
+{
+	CLEANUP(root) struct root *root = hosts_write("sparse", "sys/file\t\n");
+	CLEANUP(root) struct root *live = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+	CLEANUP(text) char *path = root_path(root, "/sys/file");
+	CLEANUP(text) char *large = NULL;
+	CLEANUP(text) char *kernels = NULL;
+	size_t length = 0;
+
+	(void)state;
+	assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+	large = root_bytes(root, &length, "/sys/file");
+	assert_int_equal(length, (size_t)16 << 20);
+	assert_int_equal(root_open(NULL, &live, &fail), 0);
+	kernels = root_bytes(live, &length, "/proc/self/smaps");
+	assert_true(length > 8192);
+	assert_non_null(strstr(kernels + length - 200, "\nVmFlags:"));
+	assert_int_equal(kernels[length - 1], '\n');
+}
+
 static void roots_are_read(void **state)
 {
 	CLEANUP(root)
@@ -397,6 +443,8 @@ int main(void)
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(roots_are_recognised),
 		cmocka_unit_test(roots_are_read),
+		cmocka_unit_test(files_are_read_to_their_end),
+		cmocka_unit_test(sizes_are_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,17 @@ char *root_path(const struct root *root, const char *format, ...)
 	return PATH_FROM(root, format);
 }
 
+/* What @fd may need that has more than @room bytes: its size and one, to see the end. */
+static size_t more_room(int fd, size_t room, size_t most)
+{
+	struct stat stat;
+	size_t size = fstat(fd, &stat) == 0 && stat.st_size > 0 ? (size_t)stat.st_size + 1 : 0;
+
+	if (size > most)
+		size = most;
+	return size > room * 2 ? size : room * 2;
+}
+
 /* Reads to the end or @most bytes: files in /sys and /proc do not tell their length. */
 static char *slurp(const char *path, size_t most, size_t *ret_length)
 {
@@ -140,12 +151,13 @@ static char *slurp(const char *path, size_t most, size_t *ret_length)
 			break;
 		used += (size_t)got;
 		if (used == room) {
-			char *larger = mem_alloc(room * 2 + 1, 1);
+			char *larger;
 
+			room = more_room(fd, room, most);
+			larger = mem_alloc(room + 1, 1);
 			memcpy(larger, bytes, used);
 			free(bytes);
 			bytes = larger;
-			room *= 2;
 		}
 	}
 	if (used > most)
