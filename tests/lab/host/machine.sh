@@ -58,6 +58,11 @@ machine_obituary() {
 	fi
 }
 
+# What the server's kernel said before it panicked: whether that is the emulator's fault only its trace can tell.
+machine_trace() {
+	{ grep -m 1 -B 60 'Kernel panic' "$lab_run/console" || :; } | tr -d '\r'
+}
+
 # Becomes the QEMU of the server's root, or of the newer one's, with the root's own libraries: Debian 12's QEMU aborts
 # with this kernel, and no mounts are needed this way. A session of its own, so that Ctrl-C reaches only the caller.
 machine_qemu() {
