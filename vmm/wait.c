@@ -172,13 +172,19 @@ static void look_at_network(struct watch *watch)
 		watch->ssh_at = clock_seconds();
 }
 
+/* By a network, or by vsock without one. */
+static bool may_have_ssh(const struct watch *watch)
+{
+	return watch->seen->has_network || (watch->guest != NULL && watch->guest->vsock_cid != 0);
+}
+
 static bool has_answered(struct watch *watch)
 {
 	struct wait *seen = watch->seen;
 	double now = clock_seconds();
 
 	if (watch->agent_at != 0)
-		return !seen->has_network || seen->has_ssh || now - watch->agent_at >= WAIT_SSH_S;
+		return !may_have_ssh(watch) || seen->has_ssh || now - watch->agent_at >= WAIT_SSH_S;
 	if (seen->has_agent)
 		return false;
 	if (seen->has_ssh)

@@ -3,10 +3,10 @@
  * Waiting for the guest of a VM that runs, until it answers: it has written on its serial console, its agent answers,
  * cloud-init is done, its ssh port answers. What a guest has not got is not waited for:
  *
- * - With an agent it answers when the agent does and cloud-init, if it runs there, is done. If the VM has a network,
- *   ssh gets WAIT_SSH_S more to answer too.
+ * - With an agent it answers when the agent does and cloud-init, if it runs there, is done. If the VM has a network
+ *   or vsock, ssh gets WAIT_SSH_S more to answer too.
  * - Without an agent it answers when its ssh port does, and the agent has got WAIT_AGENT_S more.
- * - Where no address is known, ssh on vsock counts too; a VM without a network is not waited for on its account.
+ * - Where no address is known, ssh on vsock counts too.
  * - With neither agent nor network nothing but its console can be seen: it counts as up once it has written there and
  *   then nothing for WAIT_QUIET_S. That is no more than a guess, and told as such.
  */

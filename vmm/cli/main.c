@@ -70,8 +70,8 @@ static const struct cli_command commands[] = {
 	  .summary = "reserve the GPUs, choose the CPUs and memory next to them, start the VM",
 	  .more = "SPEC is a path: it has a '/' or ends in .ini. NAME is a VM that was started\n"
 		  "before; it is planned anew. A VM that runs already is left as it is (exit 0).\n"
-		  "With --wait it ends when the guest answers: the agent, cloud-init done, and ssh if it\n"
-		  "has a network. At the deadline it exits 1, and the VM goes on.\n"
+		  "With --wait it ends when the guest answers: the agent, cloud-init done, and ssh, over\n"
+		  "vsock if it has no network. At the deadline it exits 1, and the VM goes on.\n"
 		  "What gpuvm check SPEC calls a failure is refused; --force=ID, with the finding's id, goes\n"
 		  "on all the same where that is possible. Several: --force=reset,bars." },
 	{ .name = "stop",
