@@ -17,6 +17,7 @@
 
 enum {
 	CONNECT_MS = 2000,
+	GREETING_MS = 10000, /* a busy guest makes a process for it first */
 	SSH_PORT = 22,
 };
 
@@ -120,11 +121,11 @@ static socklen_t socket_address(const struct address *address, struct sockaddr_s
 	return sizeof *four;
 }
 
-static bool comes(int fd, short events)
+static bool comes(int fd, short events, int patience_ms)
 {
 	struct pollfd wanted = { .fd = fd, .events = events };
 
-	return poll(&wanted, 1, CONNECT_MS) == 1;
+	return poll(&wanted, 1, patience_ms) == 1;
 }
 
 /* By its first words (RFC 4253, 4.2). */
@@ -137,8 +138,8 @@ bool address_has_ssh(const struct address *address)
 
 	if (fd < 0 || (connect(fd, (struct sockaddr *)&name, length) < 0 && errno != EINPROGRESS))
 		return false;
-	return comes(fd, POLLOUT) && comes(fd, POLLIN) && recv(fd, words, 4, 0) == 4 &&
-	       text_equal(words, "SSH-");
+	return comes(fd, POLLOUT, CONNECT_MS) && comes(fd, POLLIN, GREETING_MS) &&
+	       recv(fd, words, 4, 0) == 4 && text_equal(words, "SSH-");
 }
 
 bool address_of_vsock(const struct guest *guest, struct address *ret)

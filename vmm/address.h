@@ -31,7 +31,10 @@ bool address_find(struct hv *hv, const char *uuid, const char *mac, bool asks_ag
  */
 bool address_of_vsock(const struct guest *guest, struct address *ret);
 
-/* Whether an ssh server answers there at its usual port. Waits some seconds at the most. */
+/*
+ * Whether an ssh server answers there at its usual port. Waits 2 s at the most for a connection, 10 s for its greeting:
+ * behind a socket of systemd's a server is started for each, and a guest that boots has other things to do.
+ */
 bool address_has_ssh(const struct address *address);
 
 #endif

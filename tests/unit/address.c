@@ -185,13 +185,15 @@ static void vsock_counts_if_ssh_answers_there(void **state)
 		bool has_vsock;
 		const char *spoken;
 		bool is;
+		unsigned late_ms;
 	} cases[] = {
-		{ 7, true, "SSH-2.0-OpenSSH_10.0\r\n", true },
-		{ 7, true, "HTTP/1.1 400\r\n", false },
-		{ 7, true, "SS", false },
-		{ 7, true, NULL, false },
-		{ 7, false, "SSH-2.0-OpenSSH_10.0\r\n", false },
-		{ 0, true, "SSH-2.0-OpenSSH_10.0\r\n", false },
+		{ 7, true, "SSH-2.0-OpenSSH_10.0\r\n", true, 0 },
+		{ 7, true, "SSH-2.0-OpenSSH_10.0\r\n", true, 2500 },
+		{ 7, true, "HTTP/1.1 400\r\n", false, 0 },
+		{ 7, true, "SS", false, 0 },
+		{ 7, true, NULL, false, 0 },
+		{ 7, false, "SSH-2.0-OpenSSH_10.0\r\n", false, 0 },
+		{ 0, true, "SSH-2.0-OpenSSH_10.0\r\n", false, 0 },
 	};
 
 	(void)state;
@@ -201,6 +203,7 @@ static void vsock_counts_if_ssh_answers_there(void **state)
 
 		spoken = cases[i].spoken;
 		sshport_has_vsock = cases[i].has_vsock;
+		sshport_late_ms = cases[i].late_ms;
 		assert_int_equal(address_of_vsock(&guest, &address), cases[i].is);
 		assert_string_equal(address.text, cases[i].is ? "vsock/7" : "untouched");
 		if (!cases[i].is)

@@ -13,6 +13,9 @@
 /* What a server at @name says first; NULL: nobody listens there. Checks that @name is the guest's. */
 static const char *sshport_speaks(const struct sockaddr *name, socklen_t length);
 
+/* How long it takes to say it. */
+static unsigned sshport_late_ms;
+
 /* Whether this kernel has vsock. */
 static bool sshport_has_vsock = true;
 
@@ -39,7 +42,12 @@ int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length)
 		return -1;
 	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(write(pair[1], words, strlen(words)), strlen(words));
+	if (sshport_late_ms == 0 || fork() == 0) {
+		usleep(sshport_late_ms * 1000);
+		assert_int_equal(write(pair[1], words, strlen(words)), strlen(words));
+		if (sshport_late_ms != 0)
+			_exit(0);
+	}
 	assert_int_equal(dup2(pair[0], fd), fd);
 	close(pair[0]);
 	close(pair[1]);

@@ -186,12 +186,14 @@ static int no_address(const struct inside *inside, struct fail *fail)
 {
 	const char *silent = inside->guest->vsock_cid == 0
 				     ? ""
-				     : "; no ssh server in it listens on vsock";
+				     : "; no ssh server in it answers on vsock";
 
 	if (inside->guest->mac == NULL) {
 		fail_add(fail, FAIL_FAIL, "VM \"%s\" has no network", inside->name);
 		fail_cause(fail, "its spec says [network] source = none%s", silent);
-		return fail_hint(fail, "gpuvm console %s", inside->word);
+		return fail_hint(fail,
+				 "it may still boot: gpuvm start --wait %s; or: gpuvm console %s",
+				 inside->word, inside->word);
 	}
 	fail_add(fail, FAIL_BUSY, "no address of VM \"%s\" is known", inside->name);
 	fail_cause(fail, "no DHCP lease, no guest agent and no ARP entry tells one for %s%s",
