@@ -191,6 +191,8 @@ static int no_address(const struct inside *inside, struct fail *fail)
 	if (inside->guest->mac == NULL) {
 		fail_add(fail, FAIL_FAIL, "VM \"%s\" has no network", inside->name);
 		fail_cause(fail, "its spec says [network] source = none%s", silent);
+		if (inside->guest->vsock_cid == 0)
+			return fail_hint(fail, "gpuvm console %s", inside->word);
 		return fail_hint(fail,
 				 "it may still boot: gpuvm start --wait %s; or: gpuvm console %s",
 				 inside->word, inside->word);
