@@ -29,6 +29,7 @@ struct subject {
 	const struct hv_domain *domain;
 	struct finish *finish;
 	bool is_waited_for, is_off, has_failed;
+	unsigned presses; /* of its power button */
 };
 
 struct subjects {
@@ -116,6 +117,14 @@ static void find_running(const struct finish_options *options, const struct hous
 		qsort(subjects->items, subjects->count, sizeof *subjects->items, latest_first);
 }
 
+static int press(const struct house *house, struct subject *subject, struct fail *fail)
+{
+	if (hv_shutdown(house->hv, subject->domain->uuid, fail) < 0)
+		return -1;
+	subject->presses++;
+	return 0;
+}
+
 /* With force a guest is only asked if it can hear: if not, it is not waited for. */
 static void ask(const struct finish_options *options, const struct house *house,
 		struct subject *subject, struct fail *fail)
@@ -124,10 +133,20 @@ static void ask(const struct finish_options *options, const struct house *house,
 
 	if (options->force && subject->domain->state == HV_PAUSED)
 		return;
-	if (hv_shutdown(house->hv, subject->domain->uuid, options->force ? &unheard : fail) == 0)
+	if (press(house, subject, options->force ? &unheard : fail) == 0)
 		subject->is_waited_for = true;
 	else
 		subject->has_failed = !options->force;
+}
+
+static void ask_again(const struct house *house, struct subjects *subjects)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		CLEANUP(fail) struct fail unheard = { 0 };
+
+		if (subjects->items[i].is_waited_for)
+			press(house, &subjects->items[i], &unheard);
+	}
 }
 
 /* Returns the names of those that still run, NULL if none does. The caller frees. */
@@ -151,25 +170,35 @@ static char *look_who_runs(const struct house *house, struct subjects *subjects,
 	return names;
 }
 
+/* What is waited for. */
+struct stage {
+	const char *state;
+	unsigned timeout_s;
+	unsigned ask_again_s; /* 0: they were not asked */
+};
+
 /* Waits until all are off, at most until the timeout; tells once a second how long is left. */
 static void wait_until_off(const struct finish_options *options, const struct house *house,
-			   struct subjects *subjects, const char *state, unsigned timeout_s,
-			   struct fail *fail)
+			   struct subjects *subjects, const struct stage *stage, struct fail *fail)
 {
 	const struct timespec step = { .tv_nsec = POLL_MS * 1000000L };
 	double began = clock_seconds();
-	unsigned told_s = 0;
+	unsigned told_s = 0, asked_s = 0;
 
 	for (;;) {
 		CLEANUP(text) char *names = look_who_runs(house, subjects, fail);
 		double waited = clock_seconds() - began;
 
-		if (names == NULL || waited >= timeout_s)
+		if (names == NULL || waited >= stage->timeout_s)
 			return;
 		if (options->countdown != NULL && waited >= told_s) {
-			options->countdown(options->countdown_data, names, state,
-					   timeout_s - (unsigned)waited);
+			options->countdown(options->countdown_data, names, stage->state,
+					   stage->timeout_s - (unsigned)waited);
 			told_s = (unsigned)waited + 1;
+		}
+		if (stage->ask_again_s > 0 && waited >= asked_s + stage->ask_again_s) {
+			ask_again(house, subjects);
+			asked_s = (unsigned)waited;
 		}
 		nanosleep(&step, NULL);
 	}
@@ -187,7 +216,8 @@ static void did_not_go(const struct finish_options *options, const struct subjec
 		fail_cause(fail, "it is paused %s: it cannot hear the request",
 			   subject->domain->paused_reason);
 	else
-		fail_cause(fail, "the guest was asked by its power button and still runs");
+		fail_cause(fail, "its power button was pressed %u time%s, and the guest still runs",
+			   subject->presses, subject->presses == 1 ? "" : "s");
 	fail_hint(fail, "gpuvm stop --timeout %u %s   or cut its power: gpuvm stop --force %s",
 		  options->timeout_s * 2, word, word);
 }
@@ -253,13 +283,18 @@ static void look_at_drivers(const struct finish_options *options, const struct h
 static void stop(const struct finish_options *options, const struct house *house,
 		 struct subjects *subjects, struct fail *fail)
 {
+	const struct stage asked = { "shutting down", options->timeout_s,
+				     options->ask_again_s == 0 ? FINISH_ASK_AGAIN_S
+							       : options->ask_again_s };
+	const struct stage killed = { "killed; the kernel takes back its GPUs",
+				      kill_timeout_s(options), 0 };
+
 	for (size_t i = 0; i < subjects->count; i++)
 		ask(options, house, &subjects->items[i], fail);
-	wait_until_off(options, house, subjects, "shutting down", options->timeout_s, fail);
+	wait_until_off(options, house, subjects, &asked, fail);
 	for (size_t i = 0; i < subjects->count; i++)
 		cut(options, house, &subjects->items[i], fail);
-	wait_until_off(options, house, subjects, "killed; the kernel takes back its GPUs",
-		       kill_timeout_s(options), fail);
+	wait_until_off(options, house, subjects, &killed, fail);
 	for (size_t i = 0; i < subjects->count; i++) {
 		const struct subject *subject = &subjects->items[i];
 

@@ -17,11 +17,16 @@
  * PCIE_RESET_READY_POLL_MS), and vfio-pci, which closes it, has it reset four times, as seen with one that never does. */
 #define FINISH_KILL_TIMEOUT_S 300
 
+/* A guest that still boots misses its power button: nobody has listened yet. So it is pressed again, as often as Nova
+ * does (nova.conf, compute.shutdown_retry_interval). */
+#define FINISH_ASK_AGAIN_S 10
+
 struct finish_options {
-	const char *uri;    /* NULL: HV_URI_DEFAULT */
-	bool disks;         /* delete: what gpuvm made for it too */
-	bool force;         /* another user's VM too; cut the power if the guest does not go */
-	unsigned timeout_s; /* how long the guest may take to shut down */
+	const char *uri;      /* NULL: HV_URI_DEFAULT */
+	bool disks;           /* delete: what gpuvm made for it too */
+	bool force;           /* another user's VM too; cut the power if the guest does not go */
+	unsigned timeout_s;   /* how long the guest may take to shut down */
+	unsigned ask_again_s; /* after so long without an answer; 0: FINISH_ASK_AGAIN_S */
 	unsigned
 		kill_timeout_s; /* how long QEMU may take to end when it was killed; 0: FINISH_KILL_TIMEOUT_S */
 	/* Told every second who is waited for ("a, b"), in which state ("shutting down"), and how long; may be NULL. */
@@ -61,8 +66,8 @@ struct finish {
 };
 
 /*
- * Asks the guest of VM @name to shut down, waits, and with force cuts its power at the deadline. FAIL_USAGE
- * if there is no such VM, FAIL_REFUSED if it is not the caller's, FAIL_BUSY if the guest did not go,
+ * Asks the guest of VM @name to shut down, again and again while it runs, and with force cuts its power at the
+ * deadline. FAIL_USAGE if there is no such VM, FAIL_REFUSED if it is not the caller's, FAIL_BUSY if the guest did not go,
  * FAIL_HOST if QEMU did not, FINISH_KILL_TIMEOUT_S after it was killed. Release with finish_free().
  */
 int finish_stop(const struct finish_options *options, const char *name, struct finish **ret_finish,

@@ -200,7 +200,26 @@ static void the_wait_is_counted_down(void **state)
 	before_seconds = clock_seconds();
 	assert_int_equal(finish_stop(&options, "deaf", &finish, &fail), -1);
 	assert_int_equal(seen, 3);
+	assert_fails(&fail, FAIL_BUSY, "was pressed 1 time, and the guest still runs");
 	assert_true(clock_seconds() - before_seconds >= 2);
+}
+
+/* Its guest boots when it is asked first. */
+static void who_did_not_hear_is_asked_again(void **state)
+{
+	const struct vm vm = {
+		.name = "sleepy", .is_ours = true, .is_mine = true, .start = RUNNING
+	};
+	CLEANUP(hv) struct hv *hv = host_with(&vm);
+	struct finish_options options = { .uri = TESTHV, .timeout_s = 20, .ask_again_s = 1 };
+	CLEANUP(finish) struct finish *finish = NULL;
+	CLEANUP(fail) struct fail fail = { 0 };
+
+	(void)state;
+	testhv_asked[0] = '\0';
+	assert_works(finish_stop(&options, "sleepy", &finish, &fail), &fail);
+	assert_int_equal(finish->outcome, FINISH_STOPPED);
+	assert_string_equal(testhv_asked, "sleepy sleepy sleepy ");
 }
 
 #define ENDED "22222222-2222-3333-4444-555555555555"
@@ -297,6 +316,7 @@ int main(void)
 		cmocka_unit_test(vms_are_deleted),
 		cmocka_unit_test(a_vm_that_is_not_there_is_a_usage_error),
 		cmocka_unit_test(the_wait_is_counted_down),
+		cmocka_unit_test(who_did_not_hear_is_asked_again),
 		cmocka_unit_test(vms_that_ended_before_are_looked_at),
 		cmocka_unit_test(a_stop_notes_that_all_came_back),
 		cmocka_unit_test(a_paused_guest_is_not_waited_for),

@@ -5,7 +5,7 @@
  *
  * The driver knows none of the flags that gpuvm gives, so the calls that carry flags are defined here: they
  * hold the flags against what gpuvm means to say, and leave the rest to the driver. A guest named "deaf..."
- * does not hear its power button; one named "mute..." cannot be asked; one named "broken..." does not start, and the
+ * does not hear its power button, "sleepy" only the third time; one named "mute..." cannot be asked; one named "broken..." does not start, and the
  * start of one named "stuck..." does not come back.
  */
 #ifndef GPUVM_TESTS_TESTHV_H
@@ -49,6 +49,9 @@ int virDomainShutdownFlags(virDomainPtr domain, unsigned flags)
 	snprintf(testhv_asked + strlen(testhv_asked), sizeof testhv_asked - strlen(testhv_asked),
 		 "%s ", virDomainGetName(domain));
 	if (text_starts(virDomainGetName(domain), "deaf"))
+		return 0;
+	if (text_starts(virDomainGetName(domain), "sleepy") &&
+	    strstr(testhv_asked, "sleepy sleepy sleepy ") == NULL)
 		return 0;
 	if (text_starts(virDomainGetName(domain), "mute"))
 		return virDomainCreate(domain); /* fails: it runs already */
