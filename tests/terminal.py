@@ -45,5 +45,13 @@ class Terminal:
             time.sleep(0.05)
         return False
 
+    def run(self, command):
+        """On an empty screen: what an earlier command said is no answer of this one's."""
+        self.type("clear\n")
+        end = time.monotonic() + 10
+        while self.screen() != "ready>" and time.monotonic() < end:
+            time.sleep(0.05)
+        self.type(f"{command}\n")
+
     def close(self):
         subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True)
