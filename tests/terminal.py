@@ -37,20 +37,22 @@ class Terminal:
     def screen(self):
         return self.tmux("capture-pane", "-p", "-J").rstrip()
 
-    def wait(self, text, seconds=10):
+    def until(self, right, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if text in self.screen():
+            if right(self.screen()):
                 return True
             time.sleep(0.05)
         return False
 
+    def wait(self, text, seconds=10):
+        return self.until(lambda screen: text in screen, seconds)
+
     def run(self, command):
         """On an empty screen: what an earlier command said is no answer of this one's."""
         self.type("clear\n")
-        end = time.monotonic() + 10
-        while self.screen() != "ready>" and time.monotonic() < end:
-            time.sleep(0.05)
+        if not self.until(lambda screen: screen == "ready>", 10):
+            raise TimeoutError(f"the shell does not clear its screen:\n{self.screen()}")
         self.type(f"{command}\n")
 
     def close(self):
