@@ -56,27 +56,29 @@ images_cloud_build() {
 	step "the cloud image (once; a few minutes)" as_root "$lab_dir/image/cloud/build" "$mirror" "$1"
 }
 
-# images_ready CLOUD [KERNEL [QEMU]]: sets server and guest to the folders of the images, with the kernel of trixie or
+# images_named CLOUD [KERNEL [QEMU]]: sets server and guest to the folders of the images, with the kernel of trixie or
 # of backports; cloud if CLOUD is "yes", and qemu if QEMU is "backports": else it is empty, and the server's is used.
-images_ready() {
+images_named() {
 	local suffix=''
 	[ "${2:-trixie}" = trixie ] || suffix=-$2
+	server=$lab_cache/server-$(images_hash packages server root)$suffix
+	# The guest's kernel is the server's, so its hash covers both.
+	guest=$lab_cache/guest-$(images_hash packages server root guest unified)$suffix
+	cloud=''
+	[ "$1" = no ] || cloud=$lab_cache/cloud-$(images_hash cloud unified)
+	qemu=''
+	[ "${3:-trixie}" = trixie ] || qemu=$lab_cache/qemu-$(images_hash qemu)
+}
+
+# images_ready CLOUD [KERNEL [QEMU]]: as images_named, and builds those that are missing.
+images_ready() {
+	images_named "$@"
 	mkdir -p "$lab_cache"
 	exec {images_lock}>"$lab_cache/lock"
 	flock "$images_lock"
-	server=$lab_cache/server-$(images_hash packages server root)$suffix
 	images_keep "$server" images_server_build "${2:-trixie}" || return
-	# The guest's kernel is the server's, so its hash covers both.
-	guest=$lab_cache/guest-$(images_hash packages server root guest unified)$suffix
 	images_keep "$guest" images_guest_build || return
-	if [ "$1" = yes ]; then
-		cloud=$lab_cache/cloud-$(images_hash cloud unified)
-		images_keep "$cloud" images_cloud_build || return
-	fi
-	qemu=''
-	if [ "${3:-trixie}" = backports ]; then
-		qemu=$lab_cache/qemu-$(images_hash qemu)
-		images_keep "$qemu" images_qemu_build || return
-	fi
+	[ -z "$cloud" ] || images_keep "$cloud" images_cloud_build || return
+	[ -z "$qemu" ] || images_keep "$qemu" images_qemu_build || return
 	exec {images_lock}>&-
 }

@@ -150,13 +150,19 @@ machine_wait() {
 	printf ' %d s\n' $((SECONDS - start)) >&2
 }
 
+# machine_profile PROFILE: sets what a profile says, or leaves unsaid.
+machine_profile() {
+	prepare='' machine=() kernel=() gpus=() may_reboot=no has_cloud_image=no
+	needs_vfio_user=no kernel_from=trixie qemu_from=trixie
+	[ -f "$lab_dir/profiles/$1" ] || die "no profile $1 (there are: $(ls -C "$lab_dir/profiles"))"
+	# shellcheck source=/dev/null
+	. "$lab_dir/profiles/$1"
+}
+
 # machine_up PROFILE: a fresh machine, whatever ran before.
 machine_up() {
-	local profile=$1 try prepare='' machine=() kernel=() gpus=() may_reboot=no has_cloud_image=no
-	local needs_vfio_user=no kernel_from=trixie qemu_from=trixie
-	[ -f "$lab_dir/profiles/$profile" ] || die "no profile $profile (there are: $(ls -C "$lab_dir/profiles"))"
-	# shellcheck source=/dev/null
-	. "$lab_dir/profiles/$profile"
+	local profile=$1 try prepare machine kernel gpus may_reboot has_cloud_image needs_vfio_user kernel_from qemu_from
+	machine_profile "$profile"
 	images_ready "$has_cloud_image" "$kernel_from" "$qemu_from" || {
 		say "profile $profile: its images could not be built"
 		return 1
