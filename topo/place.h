@@ -54,9 +54,11 @@ struct place_gpu_request {
 	const char *const *addresses; /* canonical, borrowed */
 	size_t address_count;
 	bool allow_boot_vga; /* the addresses may be the host's console */
-	const char *file;    /* where refusals point; file and line of the section's first line */
+	const char *file;    /* where refusals point, and the line of the section */
 	unsigned line;
-	const char *label; /* "[gpu]" or "[gpu:second]", as the user wrote it */
+	unsigned count_line, match_line,
+		address_line; /* of these keys; the section's if one is not written */
+	const char *label;    /* "[gpu]" or "[gpu:second]", as the user wrote it */
 	bool are_held; /* the addresses are what was held for the VM, not the spec's own words */
 };
 

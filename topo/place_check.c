@@ -12,7 +12,7 @@
 static int refuse(const struct place_gpu_request *wanted, struct fail *fail)
 {
 	fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
-	return fail_at(fail, wanted->file, wanted->line);
+	return fail_at(fail, wanted->file, wanted->address_line);
 }
 
 static void check_missing(const struct host *host, const struct place_gpu_request *wanted,
@@ -64,7 +64,7 @@ static void check_console(const struct gpu *gpu, const struct place_gpu_request 
 			   gpu->device->address);
 	fail_hint(fail, "to give it away, and the host's screen with it, set allow_boot_vga = yes "
 			"beside the address; another GPU: gpuvm gpus");
-	fail_at(fail, wanted->file, wanted->line);
+	fail_at(fail, wanted->file, wanted->address_line);
 }
 
 static bool is_asked_for(const struct place_request *request, const struct host *host,
@@ -102,7 +102,7 @@ static void check_group(const struct place_request *request, const struct host *
 		fail_cause(fail, "both are GPUs of IOMMU group %d, which one VM gets as a whole",
 			   gpu->device->iommu_group);
 		fail_hint(fail, "set address = %s, %s", address, other->device->address);
-		fail_at(fail, wanted->file, wanted->line);
+		fail_at(fail, wanted->file, wanted->address_line);
 		return;
 	}
 }
@@ -196,7 +196,7 @@ static void check_bounds(const struct place_request *request, const struct host 
 	fail_cause(fail, "the %zu sections can be met in too many ways to compare",
 		   request->gpu_count);
 	fail_hint(fail, "choose the GPUs with address");
-	fail_at(fail, request->gpus[0].file, request->gpus[0].line);
+	fail_at(fail, request->gpus[0].file, request->gpus[0].match_line);
 }
 
 static int check_host(const struct place_request *request, const struct host *host,
@@ -227,7 +227,7 @@ static int check_host(const struct place_request *request, const struct host *ho
 			fail_hint(fail, "choose another GPU (gpuvm gpus), or move the card to a "
 					"slot with an IOMMU group of its own");
 			fail_finding(fail, "iommu-group");
-			return fail_at(fail, wanted->file, wanted->line);
+			return fail_at(fail, wanted->file, wanted->address_line);
 		}
 	}
 	return 0;

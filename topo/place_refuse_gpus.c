@@ -141,6 +141,15 @@ static size_t blame(const struct place_view *view)
 	return request;
 }
 
+/* Somebody's match can be met, by GPUs that all are named in other sections. */
+static bool is_met_elsewhere(const struct place_view *view, const struct place_gpu_request *wanted)
+{
+	for (size_t i = 0; i < view->host->gpus->count; i++)
+		if (gpu_matches(gpu_at(view, i), wanted->match == NULL ? "any" : wanted->match))
+			return true;
+	return false;
+}
+
 static void refuse_none(const struct place_view *view, const struct place_gpu_request *wanted,
 			struct fail *fail)
 {
@@ -152,6 +161,13 @@ static void refuse_none(const struct place_view *view, const struct place_gpu_re
 			 wanted->count);
 		fail_cause(fail, "none of its %zu PCI functions has class 03xx or 12xx",
 			   view->host->devices->count);
+		fail_at(fail, wanted->file, wanted->count_line);
+	} else if (is_met_elsewhere(view, wanted)) {
+		fail_add(fail, FAIL_HOST, "%s count = %u: other sections name every such GPU",
+			 wanted->label, wanted->count);
+		fail_cause(fail,
+			   "an address takes its GPU out of what match and count choose from");
+		fail_at(fail, wanted->file, wanted->count_line);
 	} else {
 		for (size_t i = 0; i < gpus->count && i < CLAUSES_MOST; i++) {
 			CLEANUP(text) char *title = device_title(gpus->gpus[i].device);
@@ -163,6 +179,7 @@ static void refuse_none(const struct place_view *view, const struct place_gpu_re
 		fail_add(fail, FAIL_HOST, "%s match = %s: no GPU on this host matches",
 			 wanted->label, wanted->match);
 		fail_cause(fail, "it has %s%s", list, gpus->count > CLAUSES_MOST ? ", ..." : "");
+		fail_at(fail, wanted->file, wanted->match_line);
 	}
 	fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
 }
@@ -208,6 +225,7 @@ static void add_what(const struct place_view *view, size_t request, struct fail 
 	if (unknown > 0 && choosable + unknown >= wanted->count) {
 		fail_add(fail, kind, "%s: [numa] policy = %s needs GPUs whose NUMA node is known",
 			 wanted->label, place_policy_name(view->request->policy));
+		fail_at(fail, wanted->file, wanted->line);
 	} else if (wanted->address_count > 0) {
 		CLEANUP(text) char *list = NULL;
 
@@ -217,9 +235,11 @@ static void add_what(const struct place_view *view, size_t request, struct fail 
 			 view->empty ? "%s address = %s: cannot be given to this VM"
 				     : "%s address = %s: not free",
 			 wanted->label, list);
+		fail_at(fail, wanted->file, wanted->address_line);
 	} else {
 		shortage = shortage_of(view, request);
 		fail_add(fail, kind, "%s count = %u: %s", wanted->label, wanted->count, shortage);
+		fail_at(fail, wanted->file, wanted->count_line);
 	}
 }
 
@@ -314,11 +334,11 @@ int place_refuse_gpus(const struct place_view *view, struct fail *fail)
 
 	if (count_matched(view, request) == 0) {
 		refuse_none(view, wanted, fail);
-		return fail_at(fail, wanted->file, wanted->line);
+		return -1;
 	}
 	add_what(view, request, fail);
 	if (clauses != NULL)
 		fail_cause(fail, "%s", clauses);
 	add_hint(view, request, fail);
-	return fail_at(fail, wanted->file, wanted->line);
+	return -1;
 }

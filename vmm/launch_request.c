@@ -14,6 +14,11 @@ static bool wants_p2p(const struct spec *spec)
 	return false;
 }
 
+static unsigned line_of(const struct spec_gpu *gpu, unsigned key_line)
+{
+	return key_line == 0 ? gpu->line : key_line;
+}
+
 struct place_gpu_request *launch_request_gpus(const struct spec *spec)
 {
 	struct place_gpu_request *gpus = mem_alloc(spec->gpu_count, sizeof *gpus);
@@ -27,6 +32,9 @@ struct place_gpu_request *launch_request_gpus(const struct spec *spec)
 			.allow_boot_vga = spec->gpus[i].allow_boot_vga,
 			.file = spec->file,
 			.line = spec->gpus[i].line,
+			.count_line = line_of(&spec->gpus[i], spec->gpus[i].count_line),
+			.match_line = line_of(&spec->gpus[i], spec->gpus[i].match_line),
+			.address_line = line_of(&spec->gpus[i], spec->gpus[i].address_line),
 			.label = spec->gpus[i].label
 		};
 	return gpus;

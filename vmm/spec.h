@@ -28,7 +28,8 @@ enum spec_p2p {
 /* Lines are 1..; 0: the key is not written and its default counts. Texts are owned. */
 struct spec_gpu {
 	char *label;   /* "[gpu]", "[gpu:second]" */
-	unsigned line; /* of its count or address key, else of the section */
+	unsigned line; /* of the section */
+	unsigned count_line, match_line, address_line;
 	unsigned count;
 	char *match;      /* NULL: not written */
 	char **addresses; /* canonical */

@@ -117,7 +117,7 @@ static void an_address_needs_a_word_for_it(void **state)
 							.address_count = cases[i].count,
 							.allow_boot_vga = cases[i].allow,
 							.file = "a.ini",
-							.line = 4,
+							.address_line = 4,
 							.label = "[gpu]" };
 		const struct place_request request = {
 			.vcpus = 2, .memory_bytes = SIZE_GIB, .gpus = &gpus, .gpu_count = 1

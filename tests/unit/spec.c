@@ -143,11 +143,16 @@ static void test_everything_written(void **state)
 	assert_int_equal(spec->gpus[0].address_count, 2);
 	assert_string_equal(spec->gpus[0].addresses[0], "0000:65:00.0");
 	assert_string_equal(spec->gpus[0].addresses[1], "10000:ca:00.0");
-	assert_int_equal(spec->gpus[0].line, 15);
+	assert_int_equal(spec->gpus[0].line, 12);
+	assert_int_equal(spec->gpus[0].match_line, 13);
+	assert_int_equal(spec->gpus[0].address_line, 15);
+	assert_int_equal(spec->gpus[0].count_line, 0);
 	assert_string_equal(spec->gpus[1].label, "[gpu]");
 	assert_string_equal(spec->gpus[1].match, "10de:2330");
 	assert_int_equal(spec->gpus[1].count, 2);
-	assert_int_equal(spec->gpus[1].line, 17);
+	assert_int_equal(spec->gpus[1].line, 16);
+	assert_int_equal(spec->gpus[1].count_line, 17);
+	assert_int_equal(spec->gpus[1].match_line, 18);
 	assert_true(spec->autostart);
 	assert_int_equal(spec->memory_bytes, 64 * SIZE_GIB);
 	assert_int_equal(spec->vcpus, 16);
