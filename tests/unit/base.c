@@ -205,12 +205,15 @@ static void numbers_are_whole(void **state)
 
 static void misspellings_find_the_nearest(void **state)
 {
-	static const char *const words[] = { "name", "vcpus", "memory", "autostart", NULL };
+	static const char *const words[] = { "name", "vcpus", "memory", "autostart", "no", NULL };
 	static const struct {
 		const char *word, *nearest;
 	} cases[] = {
 		{ "vcpu", "vcpus" }, { "Memroy", "memory" }, { "auto_start", "autostart" },
-		{ "nmae", "name" },  { "colour", NULL },     { "x", NULL },
+		{ "nmae", "name" },  { "vpcus", "vcpus" },   { "mem", "memory" },
+		{ "me", NULL },      { "node", NULL },       { "colour", NULL },
+		{ "x", NULL },       { "vpcu", "vcpus" },    { "on", NULL },
+		{ "n", "no" },       { "aut", "autostart" }, { "au", NULL },
 	};
 
 	(void)state;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,11 @@ bool text_number(const char *text, unsigned long long *ret)
 	return true;
 }
 
+static bool is_same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 static size_t least(size_t a, size_t b, size_t c)
 {
 	size_t smaller = a < b ? a : b;
@@ -102,45 +108,72 @@ static size_t least(size_t a, size_t b, size_t c)
 	return smaller < c ? smaller : c;
 }
 
+/* Two neighbours swapped are one edit, the commonest slip; but not if they are the whole word, as in "on" and "no". */
 static size_t distance(const char *a, const char *b)
 {
 	size_t width = strlen(b) + 1;
-	size_t *row = mem_alloc(width, sizeof *row);
+	size_t *rows = mem_alloc(3 * width, sizeof *rows);
+	size_t *before = rows, *last = rows + width, *row = rows + 2 * width;
 	size_t result;
 
 	for (size_t j = 0; j < width; j++)
 		row[j] = j;
 	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
+		size_t *oldest = before;
 
+		before = last;
+		last = row;
+		row = oldest;
 		row[0] = i;
 		for (size_t j = 1; j < width; j++) {
-			bool same = tolower((unsigned char)a[i - 1]) ==
-				    tolower((unsigned char)b[j - 1]);
-			size_t next = least(row[j] + 1, row[j - 1] + 1, diagonal + (same ? 0 : 1));
+			bool differ = !is_same(a[i - 1], b[j - 1]);
 
-			diagonal = row[j];
-			row[j] = next;
+			row[j] = least(last[j] + 1, row[j - 1] + 1, last[j - 1] + differ);
+			if (i > 1 && j > 1 && width > 3 && is_same(a[i - 1], b[j - 2]) &&
+			    is_same(a[i - 2], b[j - 1]))
+				row[j] = least(row[j], row[j], before[j - 2] + 1);
 		}
 	}
 	result = row[width - 1];
-	free(row);
+	free(rows);
 	return result;
+}
+
+/* So many edits are a misspelling; more make another word. The first letter is seldom the wrong one. */
+static size_t most_edits(const char *word, const char *candidate)
+{
+	size_t length = strlen(word);
+	size_t longer = length > strlen(candidate) ? length : strlen(candidate);
+	bool begins_so = is_same(word[0], candidate[0]);
+
+	if (length < 4 || longer < 5)
+		return 1;
+	return longer == 5 && begins_so ? 2 : longer / 3;
+}
+
+/* The beginning of a word is near it, unless it is little of it. */
+static size_t edits(const char *word, const char *candidate)
+{
+	size_t length = strlen(word);
+
+	if (length >= 3 && strlen(candidate) <= 3 * length &&
+	    strncasecmp(word, candidate, length) == 0)
+		return 1;
+	return distance(word, candidate);
 }
 
 const char *text_nearest(const char *word, const char *const *words)
 {
-	size_t length = strlen(word);
-	size_t best = length < 4 ? 2 : 4;
+	size_t best = SIZE_MAX;
 	const char *nearest = NULL;
 
-	if (length > 64)
+	if (strlen(word) > 64)
 		return NULL;
 	for (; *words != NULL; words++) {
-		size_t now = distance(word, *words);
+		size_t now = edits(word, *words);
 
 		/* Nothing in common but the length is not a misspelling. */
-		if (now < best && now < strlen(*words)) {
+		if (now < best && now < strlen(*words) && now <= most_edits(word, *words)) {
 			best = now;
 			nearest = *words;
 		}

@@ -30,8 +30,10 @@ char *text_trim(char *text);
 bool text_number(const char *text, unsigned long long *ret);
 
 /*
- * The entry of the NULL-terminated @words nearest to @word (Levenshtein distance, ASCII case
- * ignored), or NULL if none is near enough to be a misspelling. Borrows from @words.
+ * The entry of the NULL-terminated @words nearest to @word, or NULL if none is near enough to be a
+ * misspelling: letters changed, put in or left out and neighbours swapped, in about a third of the longer
+ * word at most, ASCII case ignored. A third or more of its beginning, from three letters, is near too.
+ * Borrows from @words.
  */
 const char *text_nearest(const char *word, const char *const *words);
 
