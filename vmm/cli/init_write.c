@@ -40,10 +40,6 @@ int init_choose_path(struct init *init, struct fail *fail)
 
 	if (path == NULL)
 		path = text_format("%s.ini", init_draft_get(&init->draft, "vm", "name"));
-	if (*path == '\0') {
-		fail_add(fail, FAIL_USAGE, "--output needs a file's name");
-		return fail_hint(fail, "gpuvm help init");
-	}
 	if (!text_equal(path, "-") && check_free(init, path, fail) < 0)
 		return -1;
 	free(init->path);

@@ -66,6 +66,10 @@ static int take_value(const struct cli_option *option, const char *value, struct
 	void *field = (char *)cli + option->offset;
 	unsigned long long number;
 
+	if (option->argument != NULL && *value == '\0') {
+		fail_add(fail, FAIL_USAGE, "--%s needs a value", option->name);
+		return fail_hint(fail, "gpuvm help");
+	}
 	switch (option->type) {
 	case CLI_FLAG:
 		*(bool *)field = true;
