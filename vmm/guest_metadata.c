@@ -146,15 +146,41 @@ static void compare_pins(struct guest *guest, xmlXPathContext *context)
 		guest_add_problem(guest, mem_strdup("the vCPUs' pins were changed"));
 }
 
+/* What gpuvm never writes; one attribute of it is in the words. */
+static void compare_foreign(struct guest *guest, xmlXPathContext *context)
+{
+	static const struct {
+		const char *path, *before, *attribute, *after;
+	} foreign[] = {
+		{ "/domain/devices/controller[@type='pci'][((@model='pcie-root-port' or "
+		  "@model='pcie-switch-downstream-port') and not(target/@hotplug='off')) or "
+		  "@model='pci-bridge' or @model='pcie-to-pci-bridge']",
+		  "PCI controller ", "index", " takes hot-plugged devices" },
+		{ "/domain/devices/hostdev[not(@type='pci')] | /domain/devices/disk[@type='nvme'] | "
+		  "/domain/devices/interface[@type='vdpa']",
+		  "a host device of type ", "type", " was added" },
+		{ "/domain/maxMemory", "memory can be hot-added in ", "slots", " slots" },
+		{ "/domain/vcpu[@current]", "vCPUs can be hot-added: only ", "current", " are on" },
+	};
+
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		CLEANUP(found) xmlXPathObject *found = guest_find(context, foreign[i].path);
+
+		for (size_t j = 0; j < guest_found_count(found) && j < GUEST_MOST_DEVICES; j++) {
+			CLEANUP(text)
+			char *value = shown_attribute(found->nodesetval->nodeTab[j],
+						      foreign[i].attribute);
+
+			guest_add_problem(guest, text_format("%s%s%s", foreign[i].before,
+							     value == NULL ? "?" : value,
+							     foreign[i].after));
+		}
+	}
+}
+
 /* What was edited since: libvirt lets anybody change the definition, and adds ports on its own. */
 static void compare(struct guest *guest, xmlXPathContext *context)
 {
-	CLEANUP(found)
-	xmlXPathObject *ports = guest_find(
-		context, "/domain/devices/controller[@type='pci'][((@model='pcie-root-port' or "
-			 "@model='pcie-switch-downstream-port') and not(target/@hotplug='off')) or "
-			 "@model='pci-bridge' or @model='pcie-to-pci-bridge']");
-
 	for (size_t i = 0; i < guest->function_count; i++)
 		if (!has_hostdev(guest, guest->functions[i].address))
 			guest_add_problem(
@@ -162,12 +188,7 @@ static void compare(struct guest *guest, xmlXPathContext *context)
 	for (size_t i = 0; i < guest->hostdev_count; i++)
 		if (!has_function(guest, guest->hostdevs[i]))
 			guest_add_problem(guest, text_format("%s was added", guest->hostdevs[i]));
-	for (size_t i = 0; i < guest_found_count(ports) && i < GUEST_MOST_DEVICES; i++) {
-		CLEANUP(text) char *index = shown_attribute(ports->nodesetval->nodeTab[i], "index");
-
-		guest_add_problem(guest, text_format("PCI controller %s takes hot-plugged devices",
-						     index == NULL ? "?" : index));
-	}
+	compare_foreign(guest, context);
 	compare_pins(guest, context);
 }
 
