@@ -47,7 +47,7 @@ machine_silent() {
 machine_obituary() {
 	if grep -qE 'bql_locked|qemu_mutex_iothread_locked|[Aa]ssertion' "$lab_run/emulator"; then
 		printf 'the emulator crashed: %s\n' "$(grep -m 1 -E 'bql_locked|iothread_locked|[Aa]ssertion' "$lab_run/emulator")"
-	elif grep -q 'Kernel panic' "$lab_run/console"; then
+	elif machine_panicked; then
 		printf 'the server panicked: %s\n' "$(grep -m 1 'Kernel panic' "$lab_run/console" | tr -d '\r')"
 	elif machine_stalled; then
 		printf 'the emulator lost a timer: %s\n' "$(grep -m 1 'Possible timer handling' "$lab_run/console" | tr -d '\r\t')"
@@ -56,6 +56,10 @@ machine_obituary() {
 	else
 		printf 'the emulator ended: %s\n' "$(grep -v ': warning: ' "$lab_run/emulator" | tail -n 1)"
 	fi
+}
+
+machine_panicked() {
+	grep -q 'Kernel panic' "$lab_run/console"
 }
 
 # What the server's kernel said before it panicked: whether that is the emulator's fault only its trace can tell.
