@@ -141,20 +141,30 @@ static size_t blame(const struct place_view *view)
 	return request;
 }
 
-/* Somebody's match can be met, by GPUs that all are named in other sections. */
-static bool is_met_elsewhere(const struct place_view *view, const struct place_gpu_request *wanted)
+/* "[gpu] names 0000:18:00.0": the GPUs that match and are other sections' by address, or NULL. The caller frees. */
+static char *named_elsewhere(const struct place_view *view, const struct place_gpu_request *wanted)
 {
-	for (size_t i = 0; i < view->host->gpus->count; i++)
-		if (gpu_matches(gpu_at(view, i), wanted->match == NULL ? "any" : wanted->match))
-			return true;
-	return false;
+	const char *match = wanted->match == NULL ? "any" : wanted->match;
+	char *clauses = NULL;
+
+	for (size_t i = 0; i < view->host->gpus->count; i++) {
+		CLEANUP(text) char *clause = NULL;
+
+		if (view->insisted[i] < 0 || !gpu_matches(gpu_at(view, i), match))
+			continue;
+		clause = text_format("%s names %s", view->request->gpus[view->insisted[i]].label,
+				     gpu_at(view, i)->device->address);
+		text_join(&clauses, "; ", clause);
+	}
+	return clauses;
 }
 
-static void refuse_none(const struct place_view *view, const struct place_gpu_request *wanted,
-			struct fail *fail)
+static int refuse_none(const struct place_view *view, const struct place_gpu_request *wanted,
+		       struct fail *fail)
 {
 	const struct gpu_list *gpus = view->host->gpus;
 	CLEANUP(text) char *list = NULL;
+	CLEANUP(text) char *elsewhere = named_elsewhere(view, wanted);
 
 	if (gpus->count == 0) {
 		fail_add(fail, FAIL_HOST, "%s count = %u: this host has no GPU", wanted->label,
@@ -162,12 +172,12 @@ static void refuse_none(const struct place_view *view, const struct place_gpu_re
 		fail_cause(fail, "none of its %zu PCI functions has class 03xx or 12xx",
 			   view->host->devices->count);
 		fail_at(fail, wanted->file, wanted->count_line);
-	} else if (is_met_elsewhere(view, wanted)) {
+	} else if (elsewhere != NULL) {
 		fail_add(fail, FAIL_HOST, "%s count = %u: other sections name every such GPU",
 			 wanted->label, wanted->count);
-		fail_cause(fail,
-			   "an address takes its GPU out of what match and count choose from");
-		fail_at(fail, wanted->file, wanted->count_line);
+		fail_cause(fail, "%s", elsewhere);
+		fail_hint(fail, "leave out the address there, or this section");
+		return fail_at(fail, wanted->file, wanted->count_line);
 	} else {
 		for (size_t i = 0; i < gpus->count && i < CLAUSES_MOST; i++) {
 			CLEANUP(text) char *title = device_title(gpus->gpus[i].device);
@@ -181,7 +191,7 @@ static void refuse_none(const struct place_view *view, const struct place_gpu_re
 		fail_cause(fail, "it has %s%s", list, gpus->count > CLAUSES_MOST ? ", ..." : "");
 		fail_at(fail, wanted->file, wanted->match_line);
 	}
-	fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
+	return fail_hint(fail, "gpuvm gpus lists the GPUs of this host");
 }
 
 /* "only 3 of the 5 GPUs that match "H100" are free". The caller frees. */
@@ -332,10 +342,8 @@ int place_refuse_gpus(const struct place_view *view, struct fail *fail)
 	const struct place_gpu_request *wanted = &view->request->gpus[request];
 	CLEANUP(text) char *clauses = clauses_of(view, request);
 
-	if (count_matched(view, request) == 0) {
-		refuse_none(view, wanted, fail);
-		return -1;
-	}
+	if (count_matched(view, request) == 0)
+		return refuse_none(view, wanted, fail);
 	add_what(view, request, fail);
 	if (clauses != NULL)
 		fail_cause(fail, "%s", clauses);

@@ -273,8 +273,8 @@ static const struct refusal more_refusals[] = {
 	  .kind = FAIL_HOST,
 	  .line = 24,
 	  .what = "[gpu:b] count = 1: other sections name every such GPU",
-	  .cause = "an address takes its GPU out of what match and count choose from",
-	  .hint = GPUS_HINT },
+	  .cause = "[gpu] names 0000:18:00.0",
+	  .hint = "leave out the address there, or this section" },
 };
 
 #endif
